@@ -1,0 +1,81 @@
+//! What an event says.
+
+use holdfast_store::{Record, Table};
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+
+/// One thing that happened, who did it, and how it ended. Holds no secret and no content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When, by the machine's clock.
+    pub time: Timestamp,
+    /// What.
+    pub kind: Kind,
+    /// By whom.
+    pub actor: Actor,
+    /// To what: a version, a device's fingerprint, a name in the configuration; empty if `kind` says it all.
+    pub resource: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The request it belongs to, as the answer named it.
+    pub request: Option<String>,
+}
+
+impl Record for Event {
+    const TABLE: Table = Table::plain("audit");
+    const VERSION: u16 = 1;
+}
+
+/// The kinds of events. Stored by position: new ones are added at the end, none is removed or moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// The process is ready to serve.
+    Started,
+    /// The process was told to stop, and did.
+    Stopped,
+    /// It was started with another configuration than before.
+    ConfigChanged,
+    /// A device was enrolled.
+    DeviceEnrolled,
+    /// A device did not prove that it may enrol.
+    EnrolmentRefused,
+    /// A device was revoked.
+    DeviceRevoked,
+    /// A version of the site was stored.
+    SiteStored,
+    /// A version of the site was made the live one.
+    SiteActivated,
+    /// The machine made itself an identity key or a certificate.
+    KeyMade,
+    /// A request for a protected act was refused by policy.
+    AccessDenied,
+}
+
+/// Who did it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Actor {
+    /// The machine itself.
+    Machine,
+    /// A device, by its fingerprint `SHA256:…`.
+    Device(String),
+    /// Nobody known, by network address.
+    Address(String),
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// It was refused.
+    Refused,
+    /// It failed.
+    Failed,
+}

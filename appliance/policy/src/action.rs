@@ -1,0 +1,41 @@
+//! The actions, as types: a handler names in its signature what it needs a permit for.
+
+use std::marker::PhantomData;
+
+use crate::request::{Appliance, Portal, Resource, Site};
+
+/// Something that a principal may be permitted to do.
+///
+/// Other crates may add their own; an action whose name or resource type the schema does not know is always denied.
+pub trait Action {
+    /// What it is done to, as the handler needs it.
+    type Resource: Resource;
+    /// Name of the action in the schema.
+    const NAME: &'static str;
+}
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident $(= $default:ty)?, $cedar:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name<R $(= $default)?>(PhantomData<fn() -> R>);
+
+        impl<R: Resource> Action for $name<R> {
+            type Resource = R;
+            const NAME: &'static str = $cedar;
+        }
+    )*};
+}
+
+actions! {
+    /// Read a page of the site. `R` is the manifest entry, of resource type `Page`.
+    View, "view";
+    /// Read the portal's status page.
+    StatusPage = Portal, "statusPage";
+    /// Try to enrol a device; the handler demands the proof.
+    Enrol = Appliance, "enrol";
+    /// Upload blobs, make and list versions, make one live.
+    Publish = Site, "publish";
+    /// Read the machine's status by the device protocol.
+    ReadStatus = Appliance, "readStatus";
+}

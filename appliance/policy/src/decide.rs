@@ -1,0 +1,249 @@
+//! The decision.
+
+use std::collections::{HashMap, HashSet};
+use std::str::FromStr;
+
+use cedar_policy::{
+    Authorizer, Context as CedarContext, Decision, Entities, Entity, EntityId, EntityTypeName,
+    EntityUid, PolicySet, Request, RestrictedExpression, Schema, ValidationMode, Validator,
+};
+
+use crate::error::{Denied, LoadError, Reason};
+use crate::{Action, Channel, Context, Permit, Principal, Resource};
+
+const SCHEMA: &str = include_str!("holdfast.cedarschema");
+const POLICIES: &str = include_str!("policies.cedar");
+
+/// The loaded policies. Made once at start; deciding needs no lock.
+pub struct Policy {
+    authorizer: Authorizer,
+    policies: PolicySet,
+    schema: Schema,
+    // Names are parsed once, since parsing costs more than deciding.
+    actions: HashMap<String, EntityUid>,
+    types: HashMap<String, EntityTypeName>,
+    visitor: EntityUid,
+    device: EntityTypeName,
+    web: CedarContext,
+    device_channel: CedarContext,
+}
+
+impl Policy {
+    /// Loads the fixed policies and validates them strictly against the schema.
+    ///
+    /// # Errors
+    /// [`LoadError`] if either is not valid, so that a broken build does not serve.
+    pub fn load() -> Result<Self, LoadError> {
+        Self::parse(SCHEMA, POLICIES)
+    }
+
+    pub(crate) fn parse(schema: &str, policies: &str) -> Result<Self, LoadError> {
+        let (schema, _) = Schema::from_cedarschema_str(schema).map_err(schema_error)?;
+        let policies = PolicySet::from_str(policies).map_err(policy_error)?;
+        let validator = Validator::new(schema);
+        let result = validator.validate(&policies, ValidationMode::Strict);
+        if !result.validation_passed_without_warnings() {
+            return Err(LoadError::Policies(result.to_string()));
+        }
+        let schema = validator.schema().clone();
+        let actions = schema
+            .actions()
+            .map(|action| (action.id().unescaped().to_owned(), action.clone()))
+            .collect();
+        let types = schema
+            .entity_types()
+            .map(|name| (name.to_string(), name.clone()))
+            .collect();
+        let visitor = type_name("Visitor")?;
+        Ok(Self {
+            authorizer: Authorizer::new(),
+            policies,
+            actions,
+            types,
+            visitor: EntityUid::from_type_name_and_id(visitor, EntityId::new("this")),
+            device: type_name("Device")?,
+            web: context(Channel::Web)?,
+            device_channel: context(Channel::Device)?,
+            schema,
+        })
+    }
+
+    /// Decides whether `principal` may do `A` to `resource`, and gives the resource back inside the permit.
+    ///
+    /// # Errors
+    /// [`Denied`] if no policy permits it, one forbids it, one fails, or the schema does not know the request.
+    pub fn decide<A: Action>(
+        &self,
+        principal: &Principal,
+        resource: A::Resource,
+        context: &Context,
+    ) -> Result<Permit<A>, Denied> {
+        let id = resource.id();
+        match self.ask(
+            A::NAME,
+            principal,
+            <A::Resource as Resource>::TYPE,
+            &id,
+            *context,
+        ) {
+            Ok(()) => {
+                drop(id);
+                Ok(Permit::new(resource))
+            }
+            Err(reason) => Err(Denied {
+                action: A::NAME,
+                reason,
+            }),
+        }
+    }
+
+    fn ask(
+        &self,
+        action: &str,
+        principal: &Principal,
+        resource_type: &str,
+        resource_id: &str,
+        context: Context,
+    ) -> Result<(), Reason> {
+        let action = self.actions.get(action).ok_or(Reason::UnknownRequest)?;
+        let resource_type = self
+            .types
+            .get(resource_type)
+            .ok_or(Reason::UnknownRequest)?;
+        let resource =
+            EntityUid::from_type_name_and_id(resource_type.clone(), EntityId::new(resource_id));
+        let (principal, entities) = self.principal(principal)?;
+        let context = match context.channel {
+            Channel::Web => self.web.clone(),
+            Channel::Device => self.device_channel.clone(),
+        };
+        let request = Request::new(
+            principal,
+            action.clone(),
+            resource,
+            context,
+            Some(&self.schema),
+        )
+        .map_err(|_| Reason::UnknownRequest)?;
+        let response = self
+            .authorizer
+            .is_authorized(&request, &self.policies, &entities);
+        // Cedar skips a policy that fails. A skipped `forbid` would open a door, so any failure refuses.
+        if response.diagnostics().errors().next().is_some() {
+            return Err(Reason::Failed);
+        }
+        match response.decision() {
+            Decision::Allow => Ok(()),
+            Decision::Deny => Err(Reason::NotPermitted),
+        }
+    }
+
+    /// The principal's name, and the entities that the policies look into.
+    fn principal(&self, principal: &Principal) -> Result<(EntityUid, Entities), Reason> {
+        let Principal::Device {
+            fingerprint,
+            enrolled,
+        } = principal
+        else {
+            return Ok((self.visitor.clone(), Entities::empty()));
+        };
+        let uid = EntityUid::from_type_name_and_id(self.device.clone(), EntityId::new(fingerprint));
+        let enrolled = RestrictedExpression::new_bool(*enrolled);
+        let attributes = HashMap::from([("enrolled".to_owned(), enrolled)]);
+        let entity =
+            Entity::new(uid.clone(), attributes, HashSet::new()).map_err(|_| Reason::Failed)?;
+        let entities = Entities::from_entities([entity], None).map_err(|_| Reason::Failed)?;
+        Ok((uid, entities))
+    }
+}
+
+impl std::fmt::Debug for Policy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Policy")
+            .field("policies", &self.policies.num_of_policies())
+            .finish_non_exhaustive()
+    }
+}
+
+fn context(channel: Channel) -> Result<CedarContext, LoadError> {
+    let name = RestrictedExpression::new_string(channel.name().to_owned());
+    CedarContext::from_pairs([("channel".to_owned(), name)]).map_err(schema_error)
+}
+
+fn type_name(name: &str) -> Result<EntityTypeName, LoadError> {
+    EntityTypeName::from_str(name).map_err(schema_error)
+}
+
+fn schema_error(error: impl std::fmt::Display) -> LoadError {
+    LoadError::Schema(error.to_string())
+}
+
+fn policy_error(error: impl std::fmt::Display) -> LoadError {
+    LoadError::Policies(error.to_string())
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic
+)]
+mod tests {
+    use super::*;
+    use crate::{Portal, StatusPage};
+
+    const WEB: Context = Context {
+        channel: Channel::Web,
+    };
+
+    #[test]
+    fn failing_policy_refuses_even_where_another_permits() {
+        // Cedar by itself would skip the failing `forbid` and allow.
+        let policies = r#"
+            permit (principal, action, resource);
+            forbid (principal, action, resource)
+            when { context.channel == "web" && 9223372036854775807 + 1 == 0 };
+        "#;
+        let policy = Policy::parse(SCHEMA, policies).unwrap();
+        let denied = policy
+            .decide::<StatusPage>(&Principal::Visitor, Portal, &WEB)
+            .unwrap_err();
+        assert_eq!(denied.reason(), Reason::Failed);
+        assert_eq!(
+            denied.to_string(),
+            "`statusPage` is not permitted (a policy failed); report this as a fault of the program"
+        );
+    }
+
+    #[test]
+    fn policies_outside_the_schema_do_not_load() {
+        let unknown = r#"permit (principal, action == Action::"reboot", resource);"#;
+        assert!(matches!(
+            Policy::parse(SCHEMA, unknown),
+            Err(LoadError::Policies(_))
+        ));
+        let attribute =
+            r#"permit (principal is Device, action, resource) when { principal.admin };"#;
+        assert!(matches!(
+            Policy::parse(SCHEMA, attribute),
+            Err(LoadError::Policies(_))
+        ));
+        assert!(matches!(
+            Policy::parse(SCHEMA, "permit"),
+            Err(LoadError::Policies(_))
+        ));
+        assert!(matches!(
+            Policy::parse("entity", POLICIES),
+            Err(LoadError::Schema(_))
+        ));
+    }
+
+    #[test]
+    fn nothing_is_permitted_without_a_policy() {
+        let policy = Policy::parse(SCHEMA, "").unwrap();
+        let denied = policy.decide::<StatusPage>(&Principal::Visitor, Portal, &WEB);
+        assert_eq!(denied.unwrap_err().reason(), Reason::NotPermitted);
+    }
+}

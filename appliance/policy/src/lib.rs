@@ -1,0 +1,18 @@
+//! Cedar decisions and the Permit that each handler takes.
+//!
+//! [`Policy::load`] checks the fixed policies against their schema. [`Policy::decide`] asks them about one
+//! [`Principal`], [`Action`], [`Resource`] and [`Context`], and only a yes makes a [`Permit`] (law 1): a handler that
+//! takes a `Permit<A>` cannot be reached without that decision, and serves the resource that the decision was about.
+//! What no policy permits, what the schema does not know and what fails while it is evaluated is [`Denied`].
+
+mod action;
+mod decide;
+mod error;
+mod permit;
+mod request;
+
+pub use action::{Action, Enrol, Publish, ReadStatus, StatusPage, View};
+pub use decide::Policy;
+pub use error::{Denied, LoadError, Reason};
+pub use permit::Permit;
+pub use request::{Appliance, Channel, Context, Portal, Principal, Resource, Site};

@@ -1,0 +1,217 @@
+//! Batches: changes that are done together or not at all.
+
+use holdfast_secrets::KeyRing;
+use zeroize::Zeroizing;
+
+use crate::engine::{SealedBatch, SealedOp};
+use crate::record::{RAW, Record, encode};
+use crate::snapshot::Revision;
+use crate::value::seal_value;
+use crate::{Error, Table};
+
+/// Changes and expectations that are committed together or not at all, in the order they were added.
+///
+/// Expectations are checked against the state that the batch meets, before any of its own changes.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub(crate) ops: Vec<Op>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Op {
+    Put {
+        table: Table,
+        key: Vec<u8>,
+        version: u16,
+        plaintext: Zeroizing<Vec<u8>>,
+    },
+    Delete {
+        table: Table,
+        key: Vec<u8>,
+    },
+    Expect {
+        table: Table,
+        key: Vec<u8>,
+        expected: Expected,
+    },
+    Append {
+        table: Table,
+        version: u16,
+        plaintext: Zeroizing<Vec<u8>>,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Expected {
+    Absent,
+    Present,
+    Revision(Revision),
+}
+
+impl Batch {
+    /// An empty batch.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether nothing was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ops.is_empty()
+    }
+
+    /// Stores `record` under `key`, in place of what is there.
+    ///
+    /// # Errors
+    /// [`Error::Encoding`] if postcard cannot encode the record.
+    pub fn put<R: Record>(
+        &mut self,
+        key: impl AsRef<[u8]>,
+        record: &R,
+    ) -> Result<&mut Self, Error> {
+        self.ops.push(Op::Put {
+            table: R::TABLE,
+            key: key.as_ref().to_vec(),
+            version: R::VERSION,
+            plaintext: encode(record)?,
+        });
+        Ok(self)
+    }
+
+    /// Stores raw bytes under `key`, in place of what is there. The table must hold raw bytes only.
+    pub fn put_bytes(&mut self, table: Table, key: impl AsRef<[u8]>, bytes: Vec<u8>) -> &mut Self {
+        self.ops.push(Op::Put {
+            table,
+            key: key.as_ref().to_vec(),
+            version: RAW,
+            plaintext: Zeroizing::new(bytes),
+        });
+        self
+    }
+
+    /// Stores `record` under the next number of its table: one more than the highest there, from 1, as eight bytes big
+    /// endian. The writer gives out the numbers, so two batches never get the same; [`Receipt::sequences`] tells them.
+    ///
+    /// The table must be plain, and its last record is never deleted (else its number is given out again).
+    ///
+    /// # Errors
+    /// [`Error::Encoding`] if postcard cannot encode the record, [`Error::NoOrder`] if the table keeps hashed keys.
+    pub fn append<R: Record>(&mut self, record: &R) -> Result<&mut Self, Error> {
+        let table = R::TABLE;
+        if table.is_hashed() {
+            return Err(Error::NoOrder {
+                table: table.name(),
+            });
+        }
+        let (version, plaintext) = (R::VERSION, encode(record)?);
+        self.ops.push(Op::Append {
+            table,
+            version,
+            plaintext,
+        });
+        Ok(self)
+    }
+
+    /// Removes what is stored under `key`; nothing there is no error.
+    pub fn delete(&mut self, table: Table, key: impl AsRef<[u8]>) -> &mut Self {
+        let key = key.as_ref().to_vec();
+        self.ops.push(Op::Delete { table, key });
+        self
+    }
+
+    /// Refuses the batch unless nothing is stored under `key`.
+    pub fn expect_absent(&mut self, table: Table, key: impl AsRef<[u8]>) -> &mut Self {
+        self.expect(table, key, Expected::Absent)
+    }
+
+    /// Refuses the batch unless something is stored under `key`.
+    pub fn expect_present(&mut self, table: Table, key: impl AsRef<[u8]>) -> &mut Self {
+        self.expect(table, key, Expected::Present)
+    }
+
+    /// Refuses the batch unless what is stored under `key` is still what a snapshot showed under this revision.
+    pub fn expect_revision(
+        &mut self,
+        table: Table,
+        key: impl AsRef<[u8]>,
+        revision: Revision,
+    ) -> &mut Self {
+        self.expect(table, key, Expected::Revision(revision))
+    }
+
+    fn expect(&mut self, table: Table, key: impl AsRef<[u8]>, expected: Expected) -> &mut Self {
+        let key = key.as_ref().to_vec();
+        self.ops.push(Op::Expect {
+            table,
+            key,
+            expected,
+        });
+        self
+    }
+}
+
+/// What the store tells of a committed batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    pub(crate) sequences: Vec<u64>,
+}
+
+impl Receipt {
+    /// The numbers of the batch's appended records, in the order they were added.
+    #[must_use]
+    pub fn sequences(&self) -> &[u64] {
+        &self.sequences
+    }
+}
+
+impl Batch {
+    /// Seals every change whose key is known, in the caller's thread, so that the writer has little left to do.
+    pub(crate) fn seal(self, ring: &KeyRing) -> Result<SealedBatch, Error> {
+        self.ops
+            .into_iter()
+            .map(|op| seal(ring, op))
+            .collect::<Result<_, _>>()
+            .map(SealedBatch::new)
+    }
+}
+
+fn seal(ring: &KeyRing, op: Op) -> Result<SealedOp, Error> {
+    Ok(match op {
+        Op::Put {
+            table,
+            key,
+            version,
+            plaintext,
+        } => {
+            let key = table.stored_key(ring, &key).into_owned();
+            let value = seal_value(ring, table, &key, version, &plaintext)?;
+            SealedOp::Put { table, key, value }
+        }
+        Op::Delete { table, key } => {
+            let key = table.stored_key(ring, &key).into_owned();
+            SealedOp::Delete { table, key }
+        }
+        Op::Expect {
+            table,
+            key,
+            expected,
+        } => {
+            let key = table.stored_key(ring, &key).into_owned();
+            SealedOp::Expect {
+                table,
+                key,
+                expected,
+            }
+        }
+        Op::Append {
+            table,
+            version,
+            plaintext,
+        } => SealedOp::Append {
+            table,
+            version,
+            plaintext,
+        },
+    })
+}

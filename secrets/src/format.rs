@@ -1,0 +1,110 @@
+//! The sealed value format, version 1.
+//!
+//! | offset | length | field |
+//! |---|---|---|
+//! | 0 | 1 | format version, `1` |
+//! | 1 | 1 | suite: `1` AES-256-GCM (NIST SP 800-38D), `2` ChaCha20-Poly1305 (RFC 8439) |
+//! | 2 | 4 | key epoch, big endian |
+//! | 6 | 24 | salt, fresh from the kernel for each value |
+//! | 30 | 12 | nonce, fresh from the kernel for each value |
+//! | 42 | n | ciphertext |
+//! | 42 + n | 16 | authentication tag |
+//!
+//! **Each value has a key of its own**, derived from the table's key and the 192-bit salt ([`crate::ring`]). Random
+//! 96-bit nonces under one key would limit a table to about 2^32 values (SP 800-38D, 8.3); with a key per value that
+//! limit is moot: two values share a key only if their salts collide, which is likely only after about 2^96 values, and
+//! even then their nonces differ. Neither salt nor nonce is ever a counter, so a machine that is put back to an earlier
+//! snapshot of its disk repeats nothing.
+//!
+//! **Associated data** is unambiguous, since every field has a length before it or a fixed one:
+//!
+//! ```text
+//! "holdfast sealed value" ‖ 0x00 ‖ header (the first 6 bytes)
+//!   ‖ u32 length of table ‖ table ‖ u32 length of key ‖ key ‖ u16 record version
+//! ```
+//!
+//! All integers are big endian. The salt and the nonce need no place in it: altering either changes the key stream and
+//! the tag. A value therefore opens only in the table, under the key and as the record version it was sealed for.
+
+use crate::Error;
+
+/// The only format version so far.
+pub const VERSION: u8 = 1;
+/// Length of a value's salt in bytes.
+pub const SALT_LEN: usize = 24;
+/// Length of a value's nonce in bytes.
+pub const NONCE_LEN: usize = 12;
+/// Length of the authentication tag in bytes, for both suites.
+pub const TAG_LEN: usize = 16;
+/// Length of format version, suite and epoch together.
+pub const HEADER_LEN: usize = 6;
+/// What sealing adds to the length of a plaintext, in bytes.
+pub const OVERHEAD: usize = HEADER_LEN + SALT_LEN + NONCE_LEN + TAG_LEN;
+
+/// The authenticated cipher of a value. Every value names its own, so a store may hold both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Suite {
+    /// AES-256-GCM (NIST SP 800-38D), the default.
+    Aes256Gcm = 1,
+    /// ChaCha20-Poly1305 (RFC 8439), for processors without AES instructions.
+    ChaCha20Poly1305 = 2,
+}
+
+impl Suite {
+    fn parse(byte: u8) -> Result<Self, Error> {
+        match byte {
+            1 => Ok(Self::Aes256Gcm),
+            2 => Ok(Self::ChaCha20Poly1305),
+            other => Err(Error::UnknownSuite(other)),
+        }
+    }
+}
+
+/// The fields of a sealed value, borrowed from its bytes.
+#[derive(Debug)]
+pub(crate) struct Parts<'a> {
+    pub(crate) suite: Suite,
+    pub(crate) epoch: u32,
+    pub(crate) salt: &'a [u8; SALT_LEN],
+    pub(crate) nonce: &'a [u8; NONCE_LEN],
+    pub(crate) ciphertext: &'a [u8],
+    pub(crate) tag: &'a [u8; TAG_LEN],
+}
+
+/// Splits a sealed value into its fields; checks lengths, format and suite, and nothing else.
+pub(crate) fn split(sealed: &[u8]) -> Result<Parts<'_>, Error> {
+    let short = || Error::TooShort(sealed.len());
+    let (&[version, suite, e0, e1, e2, e3], rest) =
+        sealed.split_first_chunk::<HEADER_LEN>().ok_or_else(short)?;
+    if version != VERSION {
+        return Err(Error::UnknownFormat(version));
+    }
+    let suite = Suite::parse(suite)?;
+    let (salt, rest) = rest.split_first_chunk::<SALT_LEN>().ok_or_else(short)?;
+    let (nonce, rest) = rest.split_first_chunk::<NONCE_LEN>().ok_or_else(short)?;
+    let (ciphertext, tag) = rest.split_last_chunk::<TAG_LEN>().ok_or_else(short)?;
+    Ok(Parts {
+        suite,
+        epoch: u32::from_be_bytes([e0, e1, e2, e3]),
+        salt,
+        nonce,
+        ciphertext,
+        tag,
+    })
+}
+
+/// The first bytes of a value: format version, suite, epoch.
+pub(crate) fn header(suite: Suite, epoch: u32) -> [u8; HEADER_LEN] {
+    let [e0, e1, e2, e3] = epoch.to_be_bytes();
+    [VERSION, suite as u8, e0, e1, e2, e3]
+}
+
+/// The salt of a sealed value: fresh for each sealing, so it also names one writing of a record.
+///
+/// # Errors
+/// If the bytes are too short for a sealed value, or of a format or suite that this version does not know. That the
+/// value is authentic is *not* checked.
+pub fn salt(sealed: &[u8]) -> Result<[u8; SALT_LEN], Error> {
+    split(sealed).map(|parts| *parts.salt)
+}
