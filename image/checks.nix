@@ -1,0 +1,65 @@
+# The checks beyond the crates' own: what the image holds, what a change rebuilds, and the machine itself in QEMU.
+{ debian, rust, root, uki, image, kernel, machineTree, docs }:
+let
+  tests = rust.cargo {
+    name = "vm-tests";
+    script = ''
+      cargo test -p holdfast-vm-tests --release --no-run 2>&1 | tee log
+      mkdir "$out"
+      sed -n 's|.*Executable tests/\([a-z0-9_]*\)\.rs (\(.*\))|\1 \2|p' log | while read -r name program; do cp "$program" "$out/$name"; done
+      [ -n "$(ls "$out")" ]
+    '';
+  };
+
+  # One check for each test file; all claims of a file run in it, one machine after the other.
+  vm = name: test: debian.run {
+    name = "vm-${name}";
+    tree = machineTree;
+    env = {
+      inherit tests test;
+      HOLDFAST_IMAGE = "${image}/disk.img";
+      HOLDFAST_BIN = "${rust.appliance}/bin/holdfast";
+      HOLDFAST_SITE = docs;
+      HOLDFAST_OVMF = "/usr/share/OVMF";
+      HOLDFAST_KERNEL = "${kernel}/bzImage";
+      sign = ./sign/sign.sh;
+    };
+    script = ''
+      printf '#!/bin/bash\nexec bash -euo pipefail %s "$@"\n' "$sign" > sign
+      chmod +x sign
+      export HOLDFAST_SIGN="$PWD/sign" TMPDIR="$PWD"
+      "$tests/$test" --nocapture --test-threads=1 2>&1 | tee log
+      grep -q '^test result: ok' log
+      echo "figure: $(sed -n 's/.*figure: //p' log | paste -sd';' | sed 's/;/; /g'), $(( $(date +%s) - begin )) s" | tee "$out"
+    '';
+  };
+
+  byFile = builtins.listToAttrs (map
+    (file: rec {
+      value = vm (builtins.replaceStrings [ "_" ] [ "-" ] test) test;
+      test = builtins.head (builtins.match "(.*)\\.rs" file);
+      name = "vm-${builtins.replaceStrings [ "_" ] [ "-" ] test}";
+    })
+    (builtins.filter (file: builtins.match ".*\\.rs" file != null) (builtins.attrNames (builtins.readDir ../vm-tests/tests))));
+in
+{
+  # The image holds what the committed summary says and nothing else: growth is a decision.
+  image-manifest = debian.run {
+    name = "image-manifest";
+    tree = debian.tree "image";
+    env = { inherit root uki; summary = ./root/summary.txt; };
+    script = ''
+      manifest="$root/manifest.tsv"
+      {
+        echo "# program, library: every ELF file. file, link, dir: how many. Written by the check image-manifest."
+        awk -F'\t' '$1 == "program" || $1 == "library" { split($3, mode, " "); print $1, $2, mode[1] }' "$manifest"
+        for kind in file link dir; do echo "$kind $(grep -c "^$kind" "$manifest")"; done
+      } > found
+      diff -u "$summary" found || { echo "the image is not what image/root/summary.txt says; if the change is meant, commit the lines above"; exit 1; }
+      awk -F'\t' '$1 != "link" && $3 ~ /^[2467]/ && length($3) > 3 { split($3, m, " "); if (length(m[1]) > 3) { print "setuid or sticky: " $2; bad = 1 } } END { exit bad }' "$manifest"
+      if grep -E '	/usr/(s?bin|lib/systemd)/(sh|bash|dash|busybox|python[0-9.]*|perl|agetty|login|su|sudo|sshd|modprobe|insmod|apt|dpkg)	' "$manifest"; then echo "forbidden program"; exit 1; fi
+      [ $(stat -c %s "$root/root.erofs") -le $((24 << 20)) ] || { echo "the root is larger than 24 MiB"; exit 1; }
+      echo "figure: root $(stat -c %s "$root/root.erofs") bytes, $(grep -c ^program "$manifest") programs, $(grep -c ^library "$manifest") libraries, 0 setuid, 0 shells, $(( $(date +%s) - begin )) s" | tee "$out"
+    '';
+  };
+} // byFile

@@ -1,0 +1,13 @@
+# The root file system: erofs and its manifest (path, mode, size, SHA-256, why it is there).
+{ debian, appliance, units, version }:
+debian.run {
+  name = "holdfast-root";
+  tree = debian.tree "image";
+  env = {
+    inherit units version;
+    debian = debian.tree "root";
+    binary = "${appliance}/bin/holdfast";
+    build = ./build.sh;
+  };
+  script = ". $build";
+}

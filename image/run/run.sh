@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# The program behind ./run and `nix run .#run`.
+set -euo pipefail
+usage() {
+  cat <<'HELP'
+./run [SITE]              boot the sealed image in a VM and publish SITE (a folder of pages; default: the documentation)
+./run --browser [SITE]    the same, and open a fresh chromium profile that trusts this certificate
+./run --host [SITE]       the same binary, sandbox and push, without a VM
+./run --reset             forget the VM's data, keys and configuration first
+
+  --port PORT             the port on this machine (default 8443)
+  --state DIR             where keys, disks and logs are kept (default .state, git-ignored)
+
+The first start installs Nix where it is missing (apt), fetches the pinned packages and crates, and builds kernel, binary
+and image: half an hour on two cores. Later starts take seconds plus the boot. Ctrl-C stops the machine cleanly.
+HELP
+}
+root="${HOLDFAST_ROOT:-$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)}"
+mode=vm browser='' site='' port=8443 reset='' state=''
+while [ $# -gt 0 ]; do
+  case "$1" in
+    -h | --help) usage; exit 0 ;;
+    --browser) browser=1 ;;
+    --host) mode=host ;;
+    --reset) reset=1 ;;
+    --port) port="${2:?--port wants a number}"; shift ;;
+    --state) state="${2:?--state wants a folder}"; shift ;;
+    -*) echo "run: unknown option $1" >&2; usage >&2; exit 2 ;;
+    *) site="$1" ;;
+  esac
+  shift
+done
+[ -z "$site" ] || [ -d "$site" ] || { echo "run: $site is no folder; name a folder of pages, or nothing for the documentation" >&2; exit 2; }
+[ -z "$site" ] || site="$(cd "$site" && pwd)"
+case "$root" in /nix/store/*) home="$PWD" ;; *) home="$root" ;; esac
+state="${state:-$home/.state}"
+mkdir -p "$state"
+state="$(cd "$state" && pwd)"
+chmod 700 "$state"
+# shellcheck source=image/run/setup.sh
+. "$root/image/run/setup.sh"
+
+fetch_inputs
+say "building (the first time takes half an hour on two cores; every line is a step of it)"
+if [ "$mode" = vm ]; then
+  nix_build "$state/built" appliance image kernel "legacyPackages.x86_64-linux.machine" "legacyPackages.x86_64-linux.docs"
+  image="$(readlink -f "$state/built-1")" kernel="$(readlink -f "$state/built-2")" machine="$(readlink -f "$state/built-3")/bin/machine" docs="$state/built-4"
+else
+  nix_build "$state/built" appliance "legacyPackages.x86_64-linux.docs"
+  docs="$state/built-1"
+fi
+holdfast="$(readlink -f "$state/built")/bin/holdfast"
+site="${site:-$(readlink -f "$docs")}"
+origin="https://localhost:$port" portal="https://portal.localhost:$port"
+
+if [ -n "$reset" ]; then
+  rm -rf "$state"/{config,client,host,data.img,system.img,signed.from,vars.fd,keys,tpm,machine-uuid}
+fi
+if ! grep -qsF "$portal" "$state/config/holdfast.toml"; then
+  rm -rf "$state/config"
+  "$holdfast" config new --site "$origin" --portal "$portal" "$state/config" > "$state/config.log"
+fi
+(exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null && stop "port $port is in use: stop what listens there, or choose another with --port"
+
+children=()
+finish() {
+  trap - EXIT INT TERM
+  for child in "${children[@]}"; do kill "$child" 2> /dev/null || true; done
+  for child in "${children[@]}"; do wait "$child" 2> /dev/null || true; done
+  exit "${1:-0}"
+}
+trap 'finish 1' EXIT
+# shellcheck source=image/run/start-vm.sh
+. "$root/image/run/start-$mode.sh"
+trap 'echo; say "stopping"; stop_machine; finish 0' INT TERM
+
+start_machine
+client=("$holdfast" --state "$state/client")
+if ! "${client[@]}" status --address "localhost:$port" > /dev/null 2>&1; then
+  say "enrolling this machine as the operator's first device"
+  code="$(console_value code)"
+  [ -n "$code" ] || stop "the console shows no enrolment code, and this state folder holds no enrolled device. Start again with --reset."
+  printf '%s\n' "$code" | "${client[@]}" enroll --address "localhost:$port" --name "$(hostname 2> /dev/null || echo operator)" > "$state/enroll.log" 2>&1 \
+    || { cat "$state/enroll.log" >&2; stop "enrolment failed"; }
+fi
+say "publishing $site"
+"${client[@]}" site push "$site" --address "localhost:$port" || stop "the push failed"
+
+cat <<DONE
+
+  site         $origin
+  portal       $portal
+  certificate  $(console_value certificate)
+  identity     $(console_value identity)
+  console      $console
+
+  The certificate is self-made: your browser will ask once; compare the fingerprint above.
+  ./run --browser opens a browser that trusts it.  ./run FOLDER publishes a folder of yours.
+  Ctrl-C stops the machine; what was published stays.
+
+DONE
+if [ -n "$browser" ]; then
+  program="$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)"
+  [ -n "$program" ] || stop "--browser needs chromium: install it (\`apt-get install chromium\`), or open $origin yourself"
+  pin="$(console_value 'public key' | sed 's/^SHA256://')"
+  sandbox=()
+  [ "$(id -u)" != 0 ] || sandbox=(--no-sandbox)
+  "$program" "${sandbox[@]}" --user-data-dir="$(mktemp -d "$state/browser.XXXXXX")" --no-first-run --disable-background-networking \
+    --ignore-certificate-errors-spki-list="$pin" "$origin" > "$state/browser.log" 2>&1 &
+  children+=($!)
+fi
+wait "$machine_child" || true
+say "the machine has stopped"
+finish 0

@@ -1,0 +1,47 @@
+# Sourced by ./run and ./check: Nix where it is missing, its settings, and every pinned input. $root is the working tree.
+say() { printf '\033[1m%s\033[0m\n' "holdfast: $*" >&2; }
+stop() { printf 'holdfast: %s\n' "$*" >&2; exit 1; }
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo > /dev/null; then sudo "$@"; else return 127; fi; }
+
+install_from_apt() { # packages
+  command -v apt-get > /dev/null || stop "missing: $*. This system has no apt-get: install Nix (2.8 or newer), Python 3 and git by its own means, then start again."
+  say "installing $* by apt-get"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q > /dev/null || stop "apt-get update failed: check /etc/apt and the network, or run as root"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" > /dev/null \
+    || stop "apt-get could not install $*: run \`apt-get install $*\` to see why"
+}
+
+missing=()
+command -v nix > /dev/null || missing+=(nix-bin)
+command -v python3 > /dev/null || missing+=(python3)
+command -v git > /dev/null || missing+=(git)
+[ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
+if [ ${#missing[@]} -gt 0 ]; then
+  if [ "$(id -u)" != 0 ] && ! command -v nix > /dev/null; then missing+=(nix-setup-systemd); fi
+  install_from_apt "${missing[@]}"
+fi
+
+settings='experimental-features = nix-command flakes
+substitute = false
+max-jobs = auto
+warn-dirty = false'
+if [ "$(id -u)" = 0 ] && [ ! -S /nix/var/nix/daemon-socket/socket ]; then
+  # Single-user Nix as root, as Debian's nix-bin alone gives it: root builds, inside the sandbox.
+  settings="$settings
+sandbox = true
+build-users-group ="
+fi
+export NIX_CONFIG="$settings${NIX_CONFIG:+
+$NIX_CONFIG}"
+# Nix reads a flake by git; a tree that another user owns (a mount, a CI's clone) is the caller's own choice here.
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="$root"
+
+nix_build() { # link attribute...: builds and leaves links link, link-1 ...
+  local link="$1"
+  shift
+  mkdir -p "$(dirname "$link")"
+  nix build -L --keep-going --out-link "$link" "${@/#/$root#}"
+}
+
+fetch_inputs() { (cd "$root" && python3 image/debian/fetch "$@"); }
