@@ -43,13 +43,20 @@ let
     (builtins.filter (file: builtins.match ".*\\.rs" file != null) (builtins.attrNames (builtins.readDir ../vm-tests/tests))));
 in
 {
+  sign = debian.run {
+    name = "sign";
+    tree = machineTree;
+    env = { inherit image; sign = ./sign/sign.sh; test = ./sign/test.sh; };
+    script = ". $test";
+  };
+
   # The image holds what the committed summary says and nothing else: growth is a decision.
   image-manifest = debian.run {
     name = "image-manifest";
     tree = debian.tree "image";
-    env = { inherit root uki; summary = ./root/summary.txt; };
+    env = { rootfs = root; summary = ./root/summary.txt; };
     script = ''
-      manifest="$root/manifest.tsv"
+      manifest="$rootfs/manifest.tsv"
       {
         echo "# program, library: every ELF file. file, link, dir: how many. Written by the check image-manifest."
         awk -F'\t' '$1 == "program" || $1 == "library" { split($3, mode, " "); print $1, $2, mode[1] }' "$manifest"
@@ -58,8 +65,8 @@ in
       diff -u "$summary" found || { echo "the image is not what image/root/summary.txt says; if the change is meant, commit the lines above"; exit 1; }
       awk -F'\t' '$1 != "link" && $3 ~ /^[2467]/ && length($3) > 3 { split($3, m, " "); if (length(m[1]) > 3) { print "setuid or sticky: " $2; bad = 1 } } END { exit bad }' "$manifest"
       if grep -E '	/usr/(s?bin|lib/systemd)/(sh|bash|dash|busybox|python[0-9.]*|perl|agetty|login|su|sudo|sshd|modprobe|insmod|apt|dpkg)	' "$manifest"; then echo "forbidden program"; exit 1; fi
-      [ $(stat -c %s "$root/root.erofs") -le $((24 << 20)) ] || { echo "the root is larger than 24 MiB"; exit 1; }
-      echo "figure: root $(stat -c %s "$root/root.erofs") bytes, $(grep -c ^program "$manifest") programs, $(grep -c ^library "$manifest") libraries, 0 setuid, 0 shells, $(( $(date +%s) - begin )) s" | tee "$out"
+      [ $(stat -c %s "$rootfs/root.erofs") -le $((24 << 20)) ] || { echo "the root is larger than 24 MiB"; exit 1; }
+      echo "figure: root $(stat -c %s "$rootfs/root.erofs") bytes, $(grep -c ^program "$manifest") programs, $(grep -c ^library "$manifest") libraries, 0 setuid, 0 shells, $(( $(date +%s) - begin )) s" | tee "$out"
     '';
   };
 } // byFile

@@ -4,12 +4,12 @@
 debian.run {
   name = "holdfast-image";
   tree = debian.tree "image";
-  env = { inherit root uki version; };
+  env = { inherit uki version; rootfs = root; };
   script = ''
     # Layout in MiB. Slot B is reserved by entries called `_empty`, as systemd-sysupdate does.
     esp=64 slot=96 hashes=4
     mapfile -t ids < "$uki/partition-ids"
-    [ $(stat -c %s "$root/root.erofs") -le $((slot << 20)) ] && [ $(stat -c %s "$uki/root.verity") -le $((hashes << 20)) ]
+    [ $(stat -c %s "$rootfs/root.erofs") -le $((slot << 20)) ] && [ $(stat -c %s "$uki/root.verity") -le $((hashes << 20)) ]
     mkdir "$out"
     truncate -s $((1 + esp + 2 * (slot + hashes) + 1))M "$out/disk.img"
     sfdisk --quiet "$out/disk.img" <<TABLE
@@ -33,9 +33,9 @@ debian.run {
     mcopy -m -i esp.img BOOTX64.EFI ::/EFI/BOOT/BOOTX64.EFI
     place() { dd if="$1" of="$out/disk.img" bs=1M seek="$2" conv=notrunc,sparse status=none; }
     place esp.img 1
-    place "$root/root.erofs" $((1 + esp))
+    place "$rootfs/root.erofs" $((1 + esp))
     place "$uki/root.verity" $((1 + esp + slot))
-    cp "$root/manifest.tsv" "$uki/roothash" "$uki/cmdline" "$out"/
+    cp "$rootfs/manifest.tsv" "$uki/roothash" "$uki/cmdline" "$out"/
     echo "figure: disk $(sha256sum < "$out/disk.img" | cut -d' ' -f1)"
   '';
 }

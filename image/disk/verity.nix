@@ -3,12 +3,12 @@
 debian.run {
   name = "holdfast-uki";
   tree = debian.tree "image";
-  env = { inherit root kernel version; };
+  env = { inherit kernel version; rootfs = root; };
   script = ''
     mkdir "$out"
     # A fixed salt: the tree must be the same on every rebuild; the salt's use is against precomputed collisions only.
     salt=$(printf 'holdfast verity salt' | sha256sum | cut -d' ' -f1)
-    veritysetup format "$root/root.erofs" "$out/root.verity" --hash=sha256 --salt=$salt --data-block-size=4096 \
+    veritysetup format "$rootfs/root.erofs" "$out/root.verity" --hash=sha256 --salt=$salt --data-block-size=4096 \
       --hash-block-size=4096 --uuid=00000000-0000-4000-8000-000000000001 > report
     hash=$(sed -n 's/^Root hash:[[:space:]]*//p' report)
     blocks=$(sed -n 's/^Data blocks:[[:space:]]*//p' report)

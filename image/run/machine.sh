@@ -2,6 +2,7 @@
 #   machine.sh prepare STATE IMAGE     throw-away keys, signed disk, firmware variables (what is there is kept)
 #   machine.sh accel STATE KERNEL      prints kvm where it really runs a kernel, else tcg
 #   machine.sh boot STATE PORT ACCEL   QEMU in the foreground; serial to STATE/console.log
+#   machine.sh spki STATE PORT PRINT   the public key's SHA-256 of the certificate at PORT, if it has the fingerprint PRINT
 state="$2"
 owner=11111111-2222-4333-8444-555555555555
 
@@ -58,6 +59,15 @@ boot() {
     -device virtio-rng-pci -smbios type=1,uuid="$(cat "$state/machine-uuid")" \
     $(for file in "$state"/smbios/*; do printf -- '-smbios type=11,path=%s ' "$file"; done) \
     -qmp unix:"$state/qmp.sock",server=on,wait=off -serial "file:$state/console.log"
+}
+
+spki() {
+  local port="$1" print="$2" work
+  work="$(mktemp -d)"
+  trap 'rm -rf "$work"' EXIT
+  openssl s_client -connect "127.0.0.1:$port" -servername localhost < /dev/null 2> /dev/null | openssl x509 -outform der > "$work/cert"
+  [ "SHA256:$(openssl dgst -sha256 -binary "$work/cert" | base64 | tr -d =)" = "$print" ] || { echo "the certificate at port $port is not the console's" >&2; exit 1; }
+  openssl x509 -inform der -in "$work/cert" -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64
 }
 
 command="$1"

@@ -46,8 +46,8 @@ if [ "$mode" = vm ]; then
   nix_build "$state/built" appliance image kernel "legacyPackages.x86_64-linux.machine" "legacyPackages.x86_64-linux.docs"
   image="$(readlink -f "$state/built-1")" kernel="$(readlink -f "$state/built-2")" machine="$(readlink -f "$state/built-3")/bin/machine" docs="$state/built-4"
 else
-  nix_build "$state/built" appliance "legacyPackages.x86_64-linux.docs"
-  docs="$state/built-1"
+  nix_build "$state/built" appliance "legacyPackages.x86_64-linux.docs" "legacyPackages.x86_64-linux.machine"
+  docs="$state/built-1" machine="$(readlink -f "$state/built-2")/bin/machine"
 fi
 holdfast="$(readlink -f "$state/built")/bin/holdfast"
 site="${site:-$(readlink -f "$docs")}"
@@ -75,16 +75,15 @@ trap 'finish 1' EXIT
 trap 'echo; say "stopping"; stop_machine; finish 0' INT TERM
 
 start_machine
-client=("$holdfast" --state "$state/client")
-if ! "${client[@]}" status --address "localhost:$port" > /dev/null 2>&1; then
+client=(--state "$state/client" --address "localhost:$port")
+if ! "$holdfast" status "${client[@]}" > /dev/null 2>&1; then
   say "enrolling this machine as the operator's first device"
-  code="$(console_value code)"
-  [ -n "$code" ] || stop "the console shows no enrolment code, and this state folder holds no enrolled device. Start again with --reset."
-  printf '%s\n' "$code" | "${client[@]}" enroll --address "localhost:$port" --name "$(hostname 2> /dev/null || echo operator)" > "$state/enroll.log" 2>&1 \
-    || { cat "$state/enroll.log" >&2; stop "enrolment failed"; }
+  "$holdfast" enroll "${client[@]}" --name "$(uname -n)" --operator-key "$state/config/operator.key" \
+    --identity "$(sed -n 's/^Identity: //p' "$state/config.log")" > "$state/enroll.log" 2>&1 \
+    || { cat "$state/enroll.log" >&2; stop "enrolment failed. If the machine's data is older than this state folder, start again with --reset."; }
 fi
 say "publishing $site"
-"${client[@]}" site push "$site" --address "localhost:$port" || stop "the push failed"
+"$holdfast" site push "$site" "${client[@]}" || stop "the push failed"
 
 cat <<DONE
 
@@ -102,7 +101,7 @@ DONE
 if [ -n "$browser" ]; then
   program="$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)"
   [ -n "$program" ] || stop "--browser needs chromium: install it (\`apt-get install chromium\`), or open $origin yourself"
-  pin="$(console_value 'public key' | sed 's/^SHA256://')"
+  pin="$("$machine" spki "$state" "$port" "$(console_value certificate)")"
   sandbox=()
   [ "$(id -u)" != 0 ] || sandbox=(--no-sandbox)
   "$program" "${sandbox[@]}" --user-data-dir="$(mktemp -d "$state/browser.XXXXXX")" --no-first-run --disable-background-networking \

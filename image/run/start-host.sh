@@ -11,7 +11,7 @@ holdfast: missing is the machine around it: no verified boot, no read-only root,
 DIFFERENT
   mkdir -p "$state/host"
   chmod 700 "$state/host"
-  CREDENTIALS_DIRECTORY="$state/credentials" "$holdfast" listen --listen "127.0.0.1:$port" --listen "[::1]:$port" -- --data "$state/host" > "$console" 2>&1 &
+  "$holdfast" listen --listen "127.0.0.1:$port" -- --credentials "$state/config" --data "$state/host" > "$console" 2>&1 &
   machine_child=$!
   children+=("$machine_child")
   local begin=$SECONDS

@@ -6,22 +6,24 @@ sign --key KEY --cert CERT IN OUT
   Signs the UKI inside the disk image IN for Secure Boot and writes the signed image to OUT. IN is `disk.img` of
   `nix build .#image`; it is never changed. Prints the root hash and the SHA-256 of what was written.
 
-  --key KEY    private key, PEM; or a PKCS#11 address, pkcs11:... (with --engine pkcs11)
-  --cert CERT  its certificate, PEM; the firmware's db must hold it
-  --engine E   OpenSSL engine that holds the key
+  --key KEY      private key, a PEM file; or a PKCS#11 address such as
+                 "pkcs11:token=release;object=db;type=private;pin-source=file:/home/me/pin"
+  --cert CERT    its certificate, PEM; the firmware's db must hold it
+  --module FILE  the PKCS#11 module that reaches the key. It runs beside the pinned tools, so it must not lie below
+                 /usr, /lib, /etc or /var: copy it to a folder such as /opt. Without it: SoftHSM.
 
   Make a throw-away pair:
     openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=My Holdfast key" -keyout key.pem -out cert.pem
 HELP
 }
 fail() { echo "sign: $1" >&2; exit 2; }
-key='' cert='' engine=() files=()
+key='' cert='' module=/usr/lib/softhsm/libsofthsm2.so engine=() files=()
 while [ $# -gt 0 ]; do
   case "$1" in
     -h | --help) usage; exit 0 ;;
     --key) key="${2:-}"; shift 2 || fail "--key wants a file" ;;
     --cert) cert="${2:-}"; shift 2 || fail "--cert wants a file" ;;
-    --engine) engine=(--engine "${2:-}"); shift 2 || fail "--engine wants a name" ;;
+    --module) module="${2:-}"; shift 2 || fail "--module wants a file" ;;
     -*) fail "unknown option $1; see --help" ;;
     *) files+=("$1"); shift ;;
   esac
@@ -30,7 +32,14 @@ done
 in="${files[0]}" out="${files[1]}"
 [ -r "$in" ] || fail "cannot read the image $in"
 [ -r "$cert" ] || fail "cannot read the certificate $cert"
-case "$key" in pkcs11:*) ;; *) [ -r "$key" ] || fail "cannot read the key $key" ;; esac
+case "$key" in
+  pkcs11:*)
+    [ -r "$module" ] || fail "cannot read the PKCS#11 module $module"
+    engine=(--engine pkcs11)
+    export PKCS11_MODULE_PATH="$module"
+    ;;
+  *) [ -r "$key" ] || fail "cannot read the key $key" ;;
+esac
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 start="$(sfdisk --json "$in" | jq -r '.partitiontable.partitions[] | select(.type == "C12A7328-F81F-11D2-BA4B-00A0C93EC93B") | .start' | head -n1)"
