@@ -30,7 +30,8 @@ let
       export HOLDFAST_SIGN="$PWD/sign" TMPDIR="$PWD"
       "$tests/$test" --nocapture --test-threads=1 2>&1 | tee log
       grep -q '^test result: ok' log
-      echo "figure: $(sed -n 's/.*figure: //p' log | paste -sd';' | sed 's/;/; /g'), $(( $(date +%s) - begin )) s" | tee "$out"
+      echo "figure: $(sed -n 's/.*figure: //p' log | paste -sd';' | sed 's/;/; /g'), $(( $(date +%s) - begin )) s"
+      touch "$out"
     '';
   };
 
@@ -66,7 +67,8 @@ in
       awk -F'\t' '$1 != "link" && $3 ~ /^[2467]/ && length($3) > 3 { split($3, m, " "); if (length(m[1]) > 3) { print "setuid or sticky: " $2; bad = 1 } } END { exit bad }' "$manifest"
       if grep -E '	/usr/(s?bin|lib/systemd)/(sh|bash|dash|busybox|python[0-9.]*|perl|agetty|login|su|sudo|sshd|modprobe|insmod|apt|dpkg)	' "$manifest"; then echo "forbidden program"; exit 1; fi
       [ $(stat -c %s "$rootfs/root.erofs") -le $((24 << 20)) ] || { echo "the root is larger than 24 MiB"; exit 1; }
-      echo "figure: root $(stat -c %s "$rootfs/root.erofs") bytes, $(grep -c ^program "$manifest") programs, $(grep -c ^library "$manifest") libraries, 0 setuid, 0 shells, $(( $(date +%s) - begin )) s" | tee "$out"
+      echo "figure: root $(stat -c %s "$rootfs/root.erofs") bytes, $(grep -c ^program "$manifest") programs, $(grep -c ^library "$manifest") libraries, 0 setuid, 0 shells, $(( $(date +%s) - begin )) s"
+      touch "$out"
     '';
   };
 } // byFile

@@ -7,6 +7,8 @@ debian.run {
   script = ''
     cp -r --no-preserve=mode "$docs" docs
     mdbook build docs --dest-dir "$out"
+    # mdBook copies everything that is no page; these two are its own business.
+    rm -rf "$out/book.toml" "$out/theme"
     echo "figure: $(find "$out" -name '*.html' | wc -l) pages" 
   '';
 }

@@ -118,7 +118,8 @@ in
     script = ''
       cp -r --no-preserve=mode "$source" work && cd work
       find . -name '*.rs' -print0 | xargs -0 rustfmt --check --edition 2024
-      echo "figure: $(find . -name '*.rs' | wc -l) files formatted, $(( $(date +%s) - begin )) s" | tee "$out"
+      echo "figure: $(find . -name '*.rs' | wc -l) files formatted, $(( $(date +%s) - begin )) s"
+      touch "$out"
     '';
   };
 
@@ -128,7 +129,8 @@ in
     script = ''
       export RUSTC_WORKSPACE_WRAPPER=/usr/bin/clippy-driver CLIPPY_ARGS="-D__CLIPPY_HACKERY__warnings"
       cargo test --workspace --release --no-run
-      echo "figure: $(find . -path ./target -prune -o -name '*.rs' -print | xargs cat | wc -l) lines without a warning, $(( $(date +%s) - begin )) s" | tee "$out"
+      echo "figure: $(find . -path ./target -prune -o -name '*.rs' -print | xargs cat | wc -l) lines without a warning, $(( $(date +%s) - begin )) s"
+      touch "$out"
     '';
   };
 
@@ -138,7 +140,8 @@ in
       cargo test --workspace --exclude holdfast-vm-tests --release --no-fail-fast 2>&1 | tee log
       passed=$(sed -n 's/^test result: ok\. \([0-9]*\) passed.*/\1/p' log | paste -sd+ | sed 's/^$/0/')
       [ $((passed)) -gt 0 ]
-      echo "figure: $((passed)) tests passed, $(( $(date +%s) - begin )) s" | tee "$out"
+      echo "figure: $((passed)) tests passed, $(( $(date +%s) - begin )) s"
+      touch "$out"
     '';
   };
 }

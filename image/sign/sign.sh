@@ -42,7 +42,7 @@ case "$key" in
 esac
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
-start="$(sfdisk --json "$in" | jq -r '.partitiontable.partitions[] | select(.type == "C12A7328-F81F-11D2-BA4B-00A0C93EC93B") | .start' | head -n1)"
+start="$(sfdisk --json "$in" 2> /dev/null | jq -r '.partitiontable.partitions[] | select(.type == "C12A7328-F81F-11D2-BA4B-00A0C93EC93B") | .start' | head -n1 || true)"
 [ -n "$start" ] || fail "$in has no EFI system partition: is it the disk.img of \`nix build .#image\`?"
 cp --sparse=always --no-preserve=mode "$in" "$out.part"
 esp="$out.part@@$((start * 512))"

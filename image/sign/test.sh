@@ -46,4 +46,5 @@ refused 'PKCS#11 module' --module /none.so --key "$key" --cert token.pem in.img 
 truncate -s 1M empty.img
 refused 'no EFI system partition' --key one.key --cert one.pem empty.img bad.img
 [ ! -e bad.img ]
-echo "figure: signed by file and by PKCS#11 token, 5 refusals, $(( $(date +%s) - begin )) s" | tee "$out"
+echo "figure: signed by file and by PKCS#11 token, 5 refusals, $(( $(date +%s) - begin )) s"
+touch "$out"

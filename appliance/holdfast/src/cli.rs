@@ -1,0 +1,176 @@
+//! The command line: what people type, and the help that teaches it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::machine::MachineCommand;
+
+/// Turns a folder of pages into a sealed machine, and talks to it.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true, after_help = FIRST_STEPS)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const FIRST_STEPS: &str = "\
+First steps:
+  1. holdfast config new --site https://www.example.org --portal https://portal.example.org secrets/
+  2. boot the image with the files of secrets/ (it prints how)
+  3. holdfast enroll --address www.example.org:443 --operator-key secrets/operator.key --identity SHA256:… --name laptop
+  4. holdfast site push public/";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make this workstation a device of an appliance
+    ///
+    /// By the one-time code of the appliance's console (asked for, or read from standard input), or by the operator's
+    /// key. With the code both sides prove that they know it; it never travels. With the operator's key the appliance
+    /// must be recognised by --identity, which `holdfast config new` printed and the console shows.
+    Enroll(EnrollArgs),
+    /// Push a site and see its versions
+    #[command(subcommand)]
+    Site(SiteCommand),
+    /// Show what the appliance runs and serves
+    Status(ClientArgs),
+    /// Make and check an appliance's configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Serve without a machine: open the sockets, then become `holdfast serve`
+    ///
+    /// Opens the sockets by systemd's LISTEN_FDS protocol. What follows `--` goes to `holdfast serve`:
+    ///   holdfast listen --listen 127.0.0.1:8443 -- --credentials secrets/ --data data/
+    Listen(ListenArgs),
+    /// Serve on the sockets that systemd or `holdfast listen` passed (not for people)
+    Serve(ServeArgs),
+    /// The root-side units of the image (not for people)
+    #[command(subcommand, hide = true)]
+    Machine(MachineCommand),
+}
+
+/// What every command that talks to an appliance takes.
+#[derive(Debug, Args)]
+pub struct ClientArgs {
+    /// The appliance, if more than one is known here
+    #[arg(long, value_name = "HOST:PORT")]
+    pub address: Option<String>,
+    /// Where the device key and the known appliances are kept [default: $XDG_STATE_HOME/holdfast]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Write JSON to standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `holdfast enroll`
+#[derive(Debug, Args)]
+pub struct EnrollArgs {
+    /// Where the appliance answers
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        required_unless_present = "url",
+        conflicts_with = "url"
+    )]
+    pub address: Option<String>,
+    /// The site's or portal's URL, instead of --address
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// The code from the console; better left out, since other users of this machine can see it here
+    #[arg(long, conflicts_with = "operator_key")]
+    pub code: Option<String>,
+    /// The operator's private key, as `holdfast config new` made it
+    #[arg(long, value_name = "FILE", requires = "identity")]
+    pub operator_key: Option<PathBuf>,
+    /// The appliance's identity, from its console or from `holdfast config new`
+    #[arg(long, value_name = "SHA256:…")]
+    pub identity: Option<String>,
+    /// What to call this device
+    #[arg(long)]
+    pub name: String,
+    /// Where the device key and the known appliances are kept [default: $XDG_STATE_HOME/holdfast]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Write JSON to standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `holdfast site …`
+#[derive(Debug, Subcommand)]
+pub enum SiteCommand {
+    /// Push a folder and make it live
+    ///
+    /// Takes the output of any static generator. Files are hashed and compressed here; only what the appliance lacks
+    /// travels; the new version goes live at once, as a whole, or not at all.
+    Push(PushArgs),
+    /// List the versions that the appliance holds
+    Versions(ClientArgs),
+}
+
+/// `holdfast site push`
+#[derive(Debug, Args)]
+pub struct PushArgs {
+    /// The folder with the pages
+    pub dir: PathBuf,
+    /// Check the folder and say what would travel, without changing anything
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The appliance.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// `holdfast config …`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Make a configuration with fresh keys
+    New(ConfigNewArgs),
+    /// Check a folder of credentials as the appliance would
+    Check {
+        /// The folder with `holdfast.toml` and the secrets beside it
+        dir: PathBuf,
+    },
+}
+
+/// `holdfast config new`
+#[derive(Debug, Args)]
+pub struct ConfigNewArgs {
+    /// The site's URL, exactly as browsers will see it, with the port if it is not 443
+    #[arg(long, value_name = "URL")]
+    pub site: String,
+    /// The portal's URL; another host name than the site's
+    #[arg(long, value_name = "URL")]
+    pub portal: String,
+    /// Enrol the first device by a code on the console instead of an operator's key
+    #[arg(long)]
+    pub console_code: bool,
+    /// Where to write; made if it does not exist
+    pub outdir: PathBuf,
+}
+
+/// `holdfast listen`
+#[derive(Debug, Args)]
+pub struct ListenArgs {
+    /// Where to listen; may be given several times
+    #[arg(long, value_name = "ADDR:PORT", required = true)]
+    pub listen: Vec<SocketAddr>,
+    /// Arguments for `holdfast serve`
+    #[arg(last = true)]
+    pub serve: Vec<std::ffi::OsString>,
+}
+
+/// `holdfast serve`
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The folder with `holdfast.toml` and the secrets [default: $CREDENTIALS_DIRECTORY]
+    #[arg(long, value_name = "DIR")]
+    pub credentials: Option<PathBuf>,
+    /// Where the store is kept [default: $STATE_DIRECTORY, else /var/lib/holdfast]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}

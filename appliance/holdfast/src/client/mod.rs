@@ -1,0 +1,30 @@
+//! The workstation's side of the device protocol.
+
+mod address;
+mod connect;
+pub mod enrol;
+mod progress;
+pub mod push;
+pub mod report;
+mod state;
+mod upload;
+
+use crate::Failure;
+use crate::cli::ClientArgs;
+use connect::Connection;
+use state::State;
+
+/// Runs one command's conversation with the appliance.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}
+
+/// Connects to an appliance that this device is enrolled with.
+async fn connect(args: &ClientArgs) -> Result<Connection, Failure> {
+    let state = State::open(args.state.as_deref())?;
+    let (address, identity) = state.server(args.address.as_deref())?;
+    Connection::open(&address, &state.key()?, Some(identity)).await
+}

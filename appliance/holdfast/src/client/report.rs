@@ -1,0 +1,61 @@
+//! `holdfast status` and `holdfast site versions`.
+
+use holdfast_server::protocol::{StatusAnswer, VersionItem};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::Failure;
+use crate::cli::ClientArgs;
+
+/// Shows what the appliance runs and serves.
+pub fn status(args: &ClientArgs) -> Result<(), Failure> {
+    let status: StatusAnswer =
+        super::block_on(async { super::connect(args).await?.get("/v1/status").await })?;
+    if args.json {
+        println!("{}", serde_json::to_string(&status)?);
+        return Ok(());
+    }
+    println!("site         {}", status.site);
+    match status.live {
+        Some(version) => println!("live         version {version}, {} files", status.pages),
+        None => println!("live         nothing yet; push with `holdfast site push DIR`"),
+    }
+    println!("portal       {}", status.portal);
+    println!("holdfast     {}", status.version);
+    println!(
+        "root hash    {}",
+        status
+            .root_hash
+            .as_deref()
+            .unwrap_or("not running from a sealed image")
+    );
+    println!("identity     {}", status.identity);
+    println!("certificate  {}", status.certificate);
+    println!("devices      {}", status.devices);
+    Ok(())
+}
+
+/// Lists the versions that the appliance holds.
+pub fn versions(args: &ClientArgs) -> Result<(), Failure> {
+    let versions: Vec<VersionItem> =
+        super::block_on(async { super::connect(args).await?.get("/v1/site/versions").await })?;
+    if args.json {
+        println!("{}", serde_json::to_string(&versions)?);
+        return Ok(());
+    }
+    if versions.is_empty() {
+        println!("There is no version yet; push with `holdfast site push DIR`.");
+    }
+    for item in versions {
+        let time = OffsetDateTime::from_unix_timestamp(item.created).ok();
+        let time = time
+            .and_then(|time| time.format(&Rfc3339).ok())
+            .unwrap_or_default();
+        let mark = if item.live { "live" } else { "" };
+        println!(
+            "{:>6}  {mark:<4}  {time}  {} files  by {}",
+            item.version, item.pages, item.author
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,270 @@
+//! The credentials: the configuration and its secrets, each a file of its own.
+
+use std::fs::{File, read_dir};
+use std::io::Read;
+use std::path::Path;
+
+use aws_lc_rs::signature::Ed25519KeyPair;
+use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use zeroize::Zeroizing;
+
+use super::error::ConfigError;
+use super::file::Config;
+
+/// Largest credential that is read, in bytes.
+pub const MAX_CREDENTIAL_BYTES: usize = 64 * 1024;
+
+/// What every name of ours begins with; other names are none of our business.
+const PREFIX: &str = "holdfast.";
+
+/// The names that mean something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Name {
+    /// `holdfast.toml`: the configuration. Required.
+    Toml,
+    /// `holdfast.root-key`: the key that everything stored is sealed under. Required.
+    RootKey,
+    /// `holdfast.identity-key`: the server's long-lived key, which devices pin.
+    IdentityKey,
+    /// `holdfast.tls-cert`: the web certificate and its chain.
+    TlsCert,
+    /// `holdfast.tls-key`: the key of the web certificate.
+    TlsKey,
+}
+
+impl Name {
+    /// Every name.
+    pub const ALL: [Self; 5] = [
+        Self::Toml,
+        Self::RootKey,
+        Self::IdentityKey,
+        Self::TlsCert,
+        Self::TlsKey,
+    ];
+
+    /// The name as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Toml => "holdfast.toml",
+            Self::RootKey => "holdfast.root-key",
+            Self::IdentityKey => "holdfast.identity-key",
+            Self::TlsCert => "holdfast.tls-cert",
+            Self::TlsKey => "holdfast.tls-key",
+        }
+    }
+
+    /// Reads a name: `None` when it is not of ours (no `holdfast.` before it).
+    ///
+    /// # Errors
+    /// A name of ours that means nothing, or not yet.
+    pub fn parse(name: &str) -> Result<Option<Self>, ConfigError> {
+        if !name.starts_with(PREFIX) {
+            return Ok(None);
+        }
+        if let Some(known) = Self::ALL.into_iter().find(|n| n.as_str() == name) {
+            return Ok(Some(known));
+        }
+        if name == "holdfast.recover" {
+            return Err(ConfigError::credential(
+                name,
+                "recovery of a lost last device is not yet supported by this version",
+                "take the credential out",
+            ));
+        }
+        Err(ConfigError::credential(
+            name,
+            "no credential of this name exists",
+            "take it out, or correct it to one of: holdfast.toml, holdfast.root-key, holdfast.identity-key, \
+             holdfast.tls-cert, holdfast.tls-key",
+        ))
+    }
+}
+
+/// Configuration and secrets, all checked. Secrets are wiped when dropped.
+pub struct Credentials {
+    /// The configuration.
+    pub config: Config,
+    /// The root key: 32 bytes.
+    pub root_key: Zeroizing<[u8; 32]>,
+    /// The server's identity key: PKCS#8 in PEM, Ed25519.
+    pub identity_key: Option<Zeroizing<String>>,
+    /// The web certificate (PEM chain, leaf first) and its key (PKCS#8 in PEM).
+    pub tls: Option<(String, Zeroizing<String>)>,
+}
+
+impl Credentials {
+    /// Reads every `holdfast.*` file of a directory; other files are not looked at.
+    ///
+    /// # Errors
+    /// Missing, surplus or unreadable credentials, bad content, a certificate that is not the key's.
+    pub fn read(dir: &Path) -> Result<Self, ConfigError> {
+        refuse_surplus(dir)?;
+        let text = required(dir, Name::Toml, "pass the configuration under this name")?;
+        let config = Config::parse(&text)?;
+        let root_key = required(
+            dir,
+            Name::RootKey,
+            "pass 32 random bytes as 64 hexadecimal digits; `holdfast config new` makes them. \
+             Keep a copy: without it the stored data cannot be read",
+        )?;
+        let root_key = parse_root_key(&root_key)?;
+        let identity_key = read(dir, Name::IdentityKey)?;
+        if let Some(pem) = &identity_key {
+            check_identity_key(pem)?;
+        }
+        let tls = match (read(dir, Name::TlsCert)?, read(dir, Name::TlsKey)?) {
+            (None, None) => None,
+            (Some(cert), Some(key)) => {
+                check_tls(&cert, &key)?;
+                Some((String::clone(&cert), key))
+            }
+            (cert, _) => {
+                let absent = if cert.is_some() {
+                    Name::TlsKey
+                } else {
+                    Name::TlsCert
+                };
+                return Err(ConfigError::credential(
+                    absent.as_str(),
+                    "missing, while its counterpart is there",
+                    "pass holdfast.tls-cert and holdfast.tls-key together, or neither",
+                ));
+            }
+        };
+        Ok(Self {
+            config,
+            root_key,
+            identity_key,
+            tls,
+        })
+    }
+}
+
+fn refuse_surplus(dir: &Path) -> Result<(), ConfigError> {
+    let unreadable = |e: std::io::Error| {
+        ConfigError::credential(
+            "holdfast.*",
+            format!("cannot list {}: {e}", dir.display()),
+            "name a directory that holds the credential files",
+        )
+    };
+    for entry in read_dir(dir).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name();
+        Name::parse(&name.to_string_lossy())?;
+    }
+    Ok(())
+}
+
+fn required(dir: &Path, name: Name, fix: &str) -> Result<Zeroizing<String>, ConfigError> {
+    read(dir, name)?.ok_or_else(|| ConfigError::credential(name.as_str(), "missing", fix))
+}
+
+fn read(dir: &Path, name: Name) -> Result<Option<Zeroizing<String>>, ConfigError> {
+    let refuse = |problem: String, fix: &str| ConfigError::credential(name.as_str(), problem, fix);
+    let file = match File::open(dir.join(name.as_str())) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => {
+            return Err(refuse(
+                format!("cannot be read: {e}"),
+                "check its permissions",
+            ));
+        }
+    };
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_CREDENTIAL_BYTES.saturating_add(1)));
+    let limit = u64::try_from(MAX_CREDENTIAL_BYTES)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
+    file.take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|e| refuse(format!("cannot be read: {e}"), "check the file"))?;
+    if bytes.len() > MAX_CREDENTIAL_BYTES {
+        return Err(refuse("longer than 64 KiB".into(), "pass the right file"));
+    }
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(Some(Zeroizing::new(text.to_owned()))),
+        Err(_) => Err(refuse("not UTF-8 text".into(), "pass it as text")),
+    }
+}
+
+fn parse_root_key(text: &str) -> Result<Zeroizing<[u8; 32]>, ConfigError> {
+    let refuse = |problem: &str| {
+        ConfigError::credential(
+            Name::RootKey.as_str(),
+            problem,
+            "pass 32 random bytes as 64 lower-case hexadecimal digits or in base64; `holdfast config new` makes them",
+        )
+    };
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let text = text.strip_suffix('\r').unwrap_or(text).as_bytes();
+    let decoded = match text.len() {
+        64 => HEXLOWER.decode(text),
+        43 => BASE64_NOPAD.decode(text),
+        _ => BASE64.decode(text),
+    };
+    let bytes =
+        Zeroizing::new(decoded.map_err(|_| refuse("not 32 bytes in hexadecimal or base64"))?);
+    let mut key = Zeroizing::new([0; 32]);
+    if bytes.len() != key.len() {
+        return Err(refuse("not 32 bytes long"));
+    }
+    key.copy_from_slice(&bytes);
+    // A key of one repeated byte is a placeholder that somebody forgot to replace.
+    if key.iter().all(|b| Some(b) == key.first()) {
+        return Err(refuse("a placeholder, not a random key"));
+    }
+    Ok(key)
+}
+
+fn check_identity_key(pem: &str) -> Result<(), ConfigError> {
+    let key = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).ok();
+    // Keys made by other tools come as PKCS#8 version 1, without the public half: nothing to check it against.
+    let usable = key
+        .is_some_and(|k| Ed25519KeyPair::from_pkcs8_maybe_unchecked(k.secret_pkcs8_der()).is_ok());
+    usable.then_some(()).ok_or_else(|| {
+        ConfigError::credential(
+            Name::IdentityKey.as_str(),
+            "not an Ed25519 private key as PKCS#8 in PEM",
+            "pass the key that `holdfast config new` made, or take the credential out to let the server keep its own",
+        )
+    })
+}
+
+fn check_tls(cert: &str, key: &str) -> Result<(), ConfigError> {
+    let refuse = |name: Name, problem: &str, fix: &str| {
+        Err(ConfigError::credential(name.as_str(), problem, fix))
+    };
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(cert.as_bytes()).collect();
+    let Some(chain) = chain.ok().filter(|c| !c.is_empty()) else {
+        return refuse(
+            Name::TlsCert,
+            "not a certificate chain in PEM",
+            "pass the certificate first, then its intermediates",
+        );
+    };
+    let Ok(key) = PrivatePkcs8KeyDer::from_pem_slice(key.as_bytes()) else {
+        return refuse(
+            Name::TlsKey,
+            "not a private key as PKCS#8 in PEM",
+            "convert it with `openssl pkcs8 -topk8 -nocrypt`",
+        );
+    };
+    match CertifiedKey::from_der(chain, PrivateKeyDer::Pkcs8(key), &default_provider()) {
+        Ok(_) => Ok(()),
+        Err(rustls::Error::InconsistentKeys(_)) => refuse(
+            Name::TlsKey,
+            "not the key of holdfast.tls-cert",
+            "pass the key that the certificate was made for",
+        ),
+        Err(_) => refuse(
+            Name::TlsCert,
+            "the certificate or its key cannot be used",
+            "pass an X.509 certificate with an ECDSA, Ed25519 or RSA key",
+        ),
+    }
+}

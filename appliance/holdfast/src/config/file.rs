@@ -1,0 +1,258 @@
+//! The shape of `holdfast.toml` and its checks.
+
+use std::net::IpAddr;
+
+use data_encoding::BASE64;
+use serde::Deserialize;
+use toml::Spanned;
+use uuid::Uuid;
+
+use super::error::ConfigError;
+use super::network::{InterfaceAddress, MacAddress, Network};
+use super::origin::{Origin, is_host_name};
+
+/// A checked configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The two origins that the machine answers for.
+    pub origin: Origins,
+    /// The operator who may enrol by a key; `None`: by the console code.
+    pub operator: Option<Operator>,
+    /// The only data partition to accept (its unique partition GUID); `None`: find or make one.
+    pub data_id: Option<Uuid>,
+    /// How the machine gets its addresses.
+    pub network: Network,
+    /// Time servers, host names or addresses; empty: those that DHCP hands out.
+    pub time_servers: Vec<String>,
+}
+
+/// Site and portal, always on two different host names (law 11).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origins {
+    /// Where the pushed pages live.
+    pub site: Origin,
+    /// Where people sign in and administer.
+    pub portal: Origin,
+}
+
+/// The operator's public key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// Ed25519 public key (RFC 8032).
+    pub key: [u8; 32],
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    origin: OriginTable,
+    operator: Option<OperatorTable>,
+    data: Option<DataTable>,
+    network: Option<NetworkTable>,
+    time: Option<TimeTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OriginTable {
+    site: Spanned<String>,
+    portal: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OperatorTable {
+    key: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DataTable {
+    id: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NetworkTable {
+    mac: Option<Spanned<String>>,
+    #[serde(default)]
+    address: Vec<Spanned<String>>,
+    gateway: Option<Spanned<Vec<Spanned<String>>>>,
+    #[serde(default)]
+    dns: Vec<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TimeTable {
+    servers: Vec<Spanned<String>>,
+}
+
+impl Config {
+    /// Reads and checks the text of `holdfast.toml`.
+    ///
+    /// # Errors
+    /// The first fault: syntax, unknown or missing key, bad value, with line, column and fix.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let document: Document = toml::from_str(text).map_err(|e| syntax(text, &e))?;
+        Ok(Self {
+            origin: origins(text, &document.origin)?,
+            operator: document.operator.map(|o| operator(text, &o)).transpose()?,
+            data_id: document.data.map(|d| data_id(text, &d)).transpose()?,
+            network: document
+                .network
+                .map(|n| network(text, &n))
+                .transpose()?
+                .unwrap_or_default(),
+            time_servers: document
+                .time
+                .map(|t| time_servers(text, &t))
+                .transpose()?
+                .unwrap_or_default(),
+        })
+    }
+}
+
+fn syntax(text: &str, error: &toml::de::Error) -> ConfigError {
+    let message = error.message();
+    let fix = if message.starts_with("unknown field") {
+        "correct the spelling of the key or take it out; the operator guide lists all keys"
+    } else if message.starts_with("missing field") {
+        "add the key; `[origin]` needs `site` and `portal`, each \"https://host.name[:port]\""
+    } else {
+        "correct the line; the operator guide has an example of every table"
+    };
+    ConfigError::at(text, error.span().unwrap_or(0..0), message, fix)
+}
+
+fn value<T>(
+    text: &str,
+    value: &Spanned<String>,
+    parse: impl Fn(&str) -> Option<T>,
+    problem: &str,
+    fix: &str,
+) -> Result<T, ConfigError> {
+    parse(value.get_ref()).ok_or_else(|| ConfigError::at(text, value.span(), problem, fix))
+}
+
+fn origins(text: &str, table: &OriginTable) -> Result<Origins, ConfigError> {
+    let read = |field: &Spanned<String>| {
+        Origin::parse(field.get_ref())
+            .map_err(|(problem, fix)| ConfigError::at(text, field.span(), problem, fix))
+    };
+    let (site, portal) = (read(&table.site)?, read(&table.portal)?);
+    if site.host() == portal.host() {
+        return Err(ConfigError::at(
+            text,
+            table.portal.span(),
+            "site and portal have the same host name",
+            "give the portal a host name of its own, such as portal.example.org",
+        ));
+    }
+    Ok(Origins { site, portal })
+}
+
+fn operator(text: &str, table: &OperatorTable) -> Result<Operator, ConfigError> {
+    let parse = |s: &str| {
+        let bytes = BASE64.decode(s.strip_prefix("ed25519:")?.as_bytes()).ok()?;
+        let key: [u8; 32] = bytes.try_into().ok()?;
+        (key != [0; 32]).then_some(Operator { key })
+    };
+    value(
+        text,
+        &table.key,
+        parse,
+        "not an Ed25519 public key",
+        "use \"ed25519:\" and the 32 bytes in base64, as `holdfast config new` prints it",
+    )
+}
+
+fn data_id(text: &str, table: &DataTable) -> Result<Uuid, ConfigError> {
+    value(
+        text,
+        &table.id,
+        |s| Uuid::try_parse(s).ok().filter(|id| !id.is_nil()),
+        "not a data id",
+        "copy the data id from the console's status page",
+    )
+}
+
+fn network(text: &str, table: &NetworkTable) -> Result<Network, ConfigError> {
+    let ip = |v: &Spanned<String>| {
+        value(
+            text,
+            v,
+            |s| s.parse::<IpAddr>().ok(),
+            "not an IP address",
+            "write an IPv4 or IPv6 address without prefix length",
+        )
+    };
+    let mac = table.mac.as_ref().map(|v| {
+        value(
+            text,
+            v,
+            MacAddress::parse,
+            "not the address of a link",
+            "write it as \"52:54:00:12:34:56\"",
+        )
+    });
+    let address = table.address.iter().map(|v| {
+        value(
+            text,
+            v,
+            InterfaceAddress::parse,
+            "not an address with prefix length",
+            "write it as \"192.0.2.10/24\" or \"2001:db8::10/64\"",
+        )
+    });
+    let address: Vec<_> = address.collect::<Result<_, _>>()?;
+    let mut gateway = Vec::new();
+    if let Some(list) = &table.gateway {
+        if address.is_empty() {
+            return Err(ConfigError::at(
+                text,
+                list.span(),
+                "a gateway without an address",
+                "add `address`, or leave `gateway` out: DHCP and router advertisements name their own",
+            ));
+        }
+        for v in list.get_ref() {
+            let router = ip(v)?;
+            if !address
+                .iter()
+                .any(|a| a.address.is_ipv4() == router.is_ipv4())
+            {
+                return Err(ConfigError::at(
+                    text,
+                    v.span(),
+                    "a gateway of a family that no address has",
+                    "add an address of the same family, or take the gateway out",
+                ));
+            }
+            gateway.push(router);
+        }
+    }
+    Ok(Network {
+        mac: mac.transpose()?,
+        address,
+        gateway,
+        dns: table.dns.iter().map(ip).collect::<Result<_, _>>()?,
+    })
+}
+
+fn time_servers(text: &str, table: &TimeTable) -> Result<Vec<String>, ConfigError> {
+    let parse = |s: &str| {
+        let host = s.to_ascii_lowercase();
+        (host.parse::<IpAddr>().is_ok() || is_host_name(&host)).then_some(host)
+    };
+    let servers = table.servers.iter().map(|v| {
+        value(
+            text,
+            v,
+            parse,
+            "not a time server",
+            "write a host name or an IP address",
+        )
+    });
+    servers.collect()
+}

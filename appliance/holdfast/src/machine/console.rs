@@ -1,0 +1,167 @@
+//! The page on the serial console.
+
+use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::net::IpAddr;
+use std::os::unix::fs::OpenOptionsExt;
+
+use rustix::fs::OFlags;
+
+use super::setup::Outcome;
+use super::show::Show;
+
+/// Writes to the console; where there is none, nobody reads it.
+pub fn print(text: &str) {
+    let flags = (OFlags::NOCTTY | OFlags::CLOEXEC).bits();
+    let opened = OpenOptions::new()
+        .write(true)
+        .custom_flags(i32::try_from(flags).unwrap_or_default())
+        .open("/dev/console");
+    if let Ok(mut console) = opened {
+        // The kernel's console driver turns a line feed into both characters by itself (ONLCR); one write keeps kernel
+        // messages from coming between the lines.
+        let _ = console.write_all(text.as_bytes());
+    }
+}
+
+/// Everything that the page shows.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Root hash of the verified root.
+    pub root_hash: Option<String>,
+    /// What set-up found; `None` while it runs.
+    pub outcome: Option<Outcome>,
+    /// What the server last said; `None` while it is not connected.
+    pub show: Option<Show>,
+    /// The machine's own addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Whether the server was ever connected.
+    pub was_connected: bool,
+}
+
+impl Page {
+    /// One phrase for the whole machine.
+    #[must_use]
+    pub fn state(&self) -> String {
+        let state = match (&self.outcome, &self.show) {
+            (Some(outcome), _) if outcome.refused.is_some() => "refused",
+            (_, Some(show)) => &show.state,
+            (_, None) if self.was_connected => "not serving",
+            _ => "starting",
+        };
+        plain(state)
+    }
+
+    /// The page as text, each line ended.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let show = self.show.clone().unwrap_or_default();
+        let outcome = self.outcome.clone().unwrap_or_default();
+        let version = show.version.as_deref().unwrap_or(env!("CARGO_PKG_VERSION"));
+        let mut out = format!("\nHoldfast {}\n", plain(version));
+        let mut line = |name: &str, value: Option<&str>| {
+            if let Some(value) = value {
+                let _ = writeln!(out, "  {name:<12} {}", plain(value));
+            }
+        };
+        let addresses: Vec<_> = self.addresses.iter().map(ToString::to_string).collect();
+        let addresses = match addresses.as_slice() {
+            [] => "none yet".to_owned(),
+            list => list.join(", "),
+        };
+        let code = show.code.as_ref().map(|code| {
+            let minutes = show.code_expires_s.unwrap_or(0).div_ceil(60);
+            format!("{code}  (valid {minutes} minutes)")
+        });
+        let devices = show.devices.map(|n| n.to_string());
+        let ignored = (outcome.ignored > 0).then(|| {
+            format!(
+                "{} credentials whose name does not begin with holdfast.",
+                outcome.ignored
+            )
+        });
+        line(
+            "root hash",
+            Some(self.root_hash.as_deref().unwrap_or("unverified")),
+        );
+        line("state", Some(&self.state()));
+        line("site", show.site.as_deref().or(outcome.site.as_deref()));
+        line(
+            "portal",
+            show.portal.as_deref().or(outcome.portal.as_deref()),
+        );
+        line("addresses", Some(&addresses));
+        line("identity", show.identity.as_deref());
+        line("certificate", show.certificate.as_deref());
+        line("devices", devices.as_deref());
+        line("code", code.as_deref());
+        line("data id", outcome.data_id.as_deref());
+        line("ignored", ignored.as_deref());
+        for (i, text) in outcome.refused.iter().flat_map(|r| r.lines()).enumerate() {
+            line(if i == 0 { "refused" } else { "" }, Some(text));
+        }
+        out
+    }
+}
+
+/// What others said must not steer the terminal.
+fn plain(text: &str) -> String {
+    let shown = text.chars().filter(|c| !c.is_control()).take(200);
+    shown.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_has_the_documented_shape() {
+        let show = Show {
+            state: "waiting for enrolment".into(),
+            identity: Some("SHA256:aa".into()),
+            certificate: Some("SHA256:bb".into()),
+            code: Some("ABCDE-FGHJK".into()),
+            code_expires_s: Some(900),
+            site: Some("https://localhost:8443".into()),
+            portal: Some("https://portal.localhost:8443".into()),
+            version: Some("0.1.0\u{1b}[2J".into()),
+            devices: None,
+        };
+        let page = Page {
+            root_hash: Some("ab".repeat(32)),
+            outcome: Some(Outcome {
+                data_id: Some("7f1c2f1e-2b1a-4d7c-9b60-2f9a3b1c5d7e".into()),
+                ..Outcome::default()
+            }),
+            show: Some(show),
+            addresses: vec![IpAddr::from([10, 0, 2, 15])],
+            was_connected: true,
+        };
+        let expected = format!(
+            "\nHoldfast 0.1.0[2J\n  root hash    {}\n  state        waiting for enrolment\n  \
+             site         https://localhost:8443\n  portal       https://portal.localhost:8443\n  \
+             addresses    10.0.2.15\n  identity     SHA256:aa\n  certificate  SHA256:bb\n  \
+             code         ABCDE-FGHJK  (valid 15 minutes)\n  data id      7f1c2f1e-2b1a-4d7c-9b60-2f9a3b1c5d7e\n",
+            "ab".repeat(32)
+        );
+        assert_eq!(page.text(), expected);
+    }
+
+    #[test]
+    fn refusal_stays_on_the_page() {
+        let page = Page {
+            outcome: Some(Outcome {
+                refused: Some("holdfast.toml, line 2\n  fix: write it".into()),
+                ..Outcome::default()
+            }),
+            ..Page::default()
+        };
+        assert_eq!(page.state(), "refused");
+        assert!(
+            page.text()
+                .contains("  refused      holdfast.toml, line 2\n")
+        );
+        assert!(page.text().contains("fix: write it\n"));
+    }
+}

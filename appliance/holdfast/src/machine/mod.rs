@@ -1,0 +1,59 @@
+//! The root-side units of the image: what the server itself has no power to do.
+//!
+//! `mounts` takes execution away from writable mounts, `setup` turns credentials into a running configuration and brings up
+//! the data partition, `teardown` unmounts it, `run` keeps the console page and listens to the power button.
+
+mod addresses;
+mod cmdline;
+mod console;
+mod data;
+mod disks;
+mod error;
+mod ext4;
+mod gpt;
+mod mounts;
+mod network;
+mod plan;
+mod power;
+mod run;
+mod setup;
+mod show;
+mod sources;
+
+#[cfg(test)]
+mod tests;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// The units of the image; of no use elsewhere.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum MachineCommand {
+    /// Put nosuid, nodev and noexec on every writable mount
+    Mounts,
+    /// Read and check the configuration, bring up the data partition
+    Setup,
+    /// Unmount the data partition
+    Teardown,
+    /// Keep the console page, listen to the power button
+    Run,
+}
+
+/// Runs one of the units. What people need to know is on the console when it returns.
+#[must_use]
+pub fn run(command: MachineCommand) -> ExitCode {
+    let result = match command {
+        MachineCommand::Mounts => mounts::restrict(),
+        MachineCommand::Setup => setup::setup(),
+        MachineCommand::Teardown => data::unmount(),
+        MachineCommand::Run => run::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            console::print(&format!("holdfast: refused: {error}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Set-up, top to bottom: credentials, network, data partition.
+
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use rustix::mount::{MountFlags, mount};
+use serde::{Deserialize, Serialize};
+
+use super::error::MachineError;
+use super::{console, data, network, sources};
+use crate::config::{Config, Credentials};
+
+const RUN: &str = "/run/holdfast";
+/// One of the places that `ImportCredential=` looks at (systemd.exec(5)): the server gets what is there, and no more.
+const CREDENTIALS: &str = "/run/credstore";
+const ROOT_HASH: &str = "/run/holdfast/root-hash";
+const OUTCOME: &str = "/run/holdfast/setup.json";
+
+/// How set-up ended, for the console page.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Why it was refused.
+    pub refused: Option<String>,
+    /// Unique GUID of the data partition.
+    pub data_id: Option<String>,
+    /// The site's origin.
+    pub site: Option<String>,
+    /// The portal's origin.
+    pub portal: Option<String>,
+    /// Number of credentials that are not ours.
+    pub ignored: usize,
+}
+
+impl Outcome {
+    /// Reads what set-up left; `None` while it runs.
+    #[must_use]
+    pub fn load() -> Option<Self> {
+        serde_json::from_slice(&fs::read(OUTCOME).ok()?).ok()
+    }
+
+    fn save(&self) -> Result<(), MachineError> {
+        let bytes = serde_json::to_vec(self).map_err(|e| io::Error::other(e.to_string()));
+        let path = Path::new(OUTCOME);
+        let staged = Path::new("/run/holdfast/setup.json.new");
+        bytes
+            .and_then(|b| write_file(staged, &b, 0o644))
+            .and_then(|()| fs::rename(staged, path))
+            .map_err(MachineError::io("write", path))
+    }
+}
+
+/// Runs set-up and leaves its outcome for the console page.
+///
+/// # Errors
+/// The refusal; nothing of the network or the server is started after it.
+pub fn setup() -> Result<(), MachineError> {
+    make_dir(Path::new(RUN))?;
+    tell_root_hash()?;
+    let mut outcome = Outcome::default();
+    let result = steps(&mut outcome);
+    outcome.refused = result.as_ref().err().map(ToString::to_string);
+    outcome.save()?;
+    result
+}
+
+/// The server's own /proc shows no kernel command line; this file tells it the verified root hash.
+fn tell_root_hash() -> Result<(), MachineError> {
+    let cmdline = Path::new("/proc/cmdline");
+    let text = fs::read_to_string(cmdline).map_err(MachineError::io("read", cmdline))?;
+    let Some(hash) = super::cmdline::root_hash(&text) else {
+        return Ok(());
+    };
+    let path = Path::new(ROOT_HASH);
+    write_file(path, hash.as_bytes(), 0o644).map_err(MachineError::io("write", path))
+}
+
+fn steps(outcome: &mut Outcome) -> Result<(), MachineError> {
+    let gathered = sources::gather()?;
+    outcome.ignored = gathered.ignored;
+    let config = store_credentials(&gathered)?;
+    outcome.site = Some(config.origin.site.to_string());
+    outcome.portal = Some(config.origin.portal.to_string());
+    write_network(&config)?;
+    let id = data::bring_up(config.data_id)?.to_string();
+    console::print(&format!("holdfast: data id {id}\n"));
+    outcome.data_id = Some(id);
+    Ok(())
+}
+
+/// Puts the credentials on a memory file system of their own, and checks them all there.
+fn store_credentials(gathered: &sources::Gathered) -> Result<Config, MachineError> {
+    let dir = Path::new(CREDENTIALS);
+    make_dir(dir)?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount(
+        "tmpfs",
+        dir,
+        "tmpfs",
+        flags,
+        c"mode=0700,size=1M,nr_inodes=16",
+    )
+    .map_err(MachineError::io("mount", dir))?;
+    for (name, content) in &gathered.found {
+        let path = dir.join(name.as_str());
+        write_file(&path, content, 0o400).map_err(MachineError::io("write", &path))?;
+    }
+    Ok(Credentials::read(dir)?.config)
+}
+
+fn write_network(config: &Config) -> Result<(), MachineError> {
+    let text = network::network_file(config, network::first_link());
+    let mut files = vec![(network::NETWORK_FILE, text)];
+    files.extend(network::time_file(config).map(|text| (network::TIME_FILE, text)));
+    for (path, text) in files {
+        let path = Path::new(path);
+        if let Some(dir) = path.parent() {
+            make_dir(dir)?;
+        }
+        write_file(path, text.as_bytes(), 0o644).map_err(MachineError::io("write", path))?;
+    }
+    Ok(())
+}
+
+/// User and group of the server, from the image's `/etc/passwd`.
+///
+/// # Errors
+/// When the image has no such account.
+pub fn server_account() -> Result<(u32, u32), MachineError> {
+    let path = Path::new("/etc/passwd");
+    let text = fs::read_to_string(path).map_err(MachineError::io("read", path))?;
+    let account = text.lines().find_map(|line| {
+        let mut fields = line.strip_prefix("holdfast:")?.split(':').skip(1);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    });
+    let missing = || io::Error::from(io::ErrorKind::NotFound);
+    account.ok_or_else(|| MachineError::io("find the account holdfast in", path)(missing()))
+}
+
+/// A directory that others may enter, whatever the unit's umask is.
+fn make_dir(path: &Path) -> Result<(), MachineError> {
+    fs::create_dir_all(path)
+        .and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o755)))
+        .map_err(MachineError::io("make", path))
+}
+
+fn write_file(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)?;
+    file.write_all(bytes)?;
+    file.set_permissions(Permissions::from_mode(mode))
+}

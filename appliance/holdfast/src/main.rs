@@ -1,0 +1,42 @@
+//! The holdfast binary: command line, configuration, wiring, start-up order.
+//!
+//! `serve` is the appliance's one process ([`serve`]), `machine` its root-side units ([`machine`]), the rest is for the
+//! operator's workstation ([`client`], [`keys`]).
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+mod cli;
+mod client;
+mod config;
+mod keys;
+mod listen;
+mod machine;
+mod serve;
+
+use cli::{Cli, Command, ConfigCommand, SiteCommand};
+
+/// Any failure, already in words that end in what to do next.
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let outcome: Result<(), Failure> = match Cli::parse().command {
+        Command::Machine(command) => return machine::run(command),
+        Command::Serve(args) => return serve::serve(&args),
+        Command::Listen(args) => listen::listen(&args),
+        Command::Config(ConfigCommand::New(args)) => keys::new(&args),
+        Command::Config(ConfigCommand::Check { dir }) => keys::check(&dir),
+        Command::Enroll(args) => client::enrol::run(args),
+        Command::Site(SiteCommand::Push(args)) => client::push::run(&args),
+        Command::Site(SiteCommand::Versions(args)) => client::report::versions(&args),
+        Command::Status(args) => client::report::status(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("holdfast: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

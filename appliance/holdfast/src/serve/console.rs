@@ -1,0 +1,98 @@
+//! The console: the machine's unit in the image, standard error elsewhere.
+
+use std::os::unix::net::UnixStream;
+
+use holdfast_server::Show;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::sync::watch;
+use zeroize::Zeroizing;
+
+use crate::Failure;
+
+/// Where the picture goes.
+pub enum Console {
+    /// To the machine's unit, one JSON object a line.
+    Machine(UnixStream),
+    /// To standard error, for people.
+    Here,
+}
+
+impl Console {
+    /// Connects to $HOLDFAST_MACHINE_SOCKET, if it is set.
+    pub fn connect() -> Result<Self, Failure> {
+        let Some(path) = std::env::var_os("HOLDFAST_MACHINE_SOCKET") else {
+            return Ok(Self::Here);
+        };
+        let open = || {
+            let stream = UnixStream::connect(&path)?;
+            stream.set_nonblocking(true)?;
+            Ok(stream)
+        };
+        let stream = open().map_err(|error: std::io::Error| {
+            format!(
+                "cannot reach the machine's unit at {}: {error}; start holdfast-machine first",
+                path.display()
+            )
+        })?;
+        Ok(Self::Machine(stream))
+    }
+
+    /// Shows each new picture until the server ends.
+    pub async fn keep(self, mut pictures: watch::Receiver<Show>) {
+        match self {
+            Self::Here => {
+                while pictures.changed().await.is_ok() {
+                    let picture = pictures.borrow_and_update().clone();
+                    eprint!("{}", *text(&picture));
+                }
+            }
+            Self::Machine(stream) => {
+                // Without its console the appliance still serves.
+                if let Err(error) = forward(stream, &mut pictures).await {
+                    eprintln!(
+                        "{{\"kind\":\"console-lost\",\"reason\":\"{}\"}}",
+                        error.kind()
+                    );
+                }
+            }
+        }
+    }
+}
+
+async fn forward(stream: UnixStream, pictures: &mut watch::Receiver<Show>) -> std::io::Result<()> {
+    let stream = tokio::net::UnixStream::from_std(stream)?;
+    let (replies, mut out) = stream.into_split();
+    let mut replies = BufReader::new(replies).lines();
+    while pictures.changed().await.is_ok() {
+        let picture = pictures.borrow_and_update().clone();
+        let line = serde_json::to_string(&serde_json::json!({ "show": picture }))?;
+        let line = Zeroizing::new(line + "\n");
+        out.write_all(line.as_bytes()).await?;
+        if replies.next_line().await?.is_none() {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(())
+}
+
+fn text(show: &Show) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(format!(
+        "\nHoldfast {}\n  state        {}\n  site         {}\n  portal       {}\n  identity     {}\n  certificate  {}\n  devices      {}\n",
+        show.version,
+        show.state,
+        show.site,
+        show.portal,
+        show.identity,
+        show.certificate,
+        show.devices
+    ));
+    if let (Some(code), Some(seconds)) = (&show.code, show.code_expires_s) {
+        text.push_str("  code         ");
+        text.push_str(code);
+        text.push_str(&format!("  (good for {} minutes)\n", seconds.div_ceil(60)));
+    }
+    text.push_str("\nholdfast: state ");
+    text.push_str(show.state);
+    text.push('\n');
+    text
+}

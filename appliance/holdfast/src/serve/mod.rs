@@ -1,0 +1,150 @@
+//! `holdfast serve`: the start order of law 6.
+//!
+//! Credentials → store → keys and certificates → the sockets of others → the sandbox, on the only thread → runtime →
+//! connections → `READY=1`. If any of it fails, nothing is served.
+
+mod console;
+mod notify;
+mod started;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use holdfast_audit::Timestamp;
+use holdfast_secrets::{KeyRing, RootKey, Suite};
+use holdfast_server::{Authority, Clock as _, Server, Settings, SystemClock, last_stored_time};
+use holdfast_store::Store;
+use listenfd::ListenFd;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::Failure;
+use crate::cli::ServeArgs;
+use crate::config::{Credentials, Origin};
+use console::Console;
+use notify::Notify;
+
+/// Most connections at once. In 192 MiB of memory each may take some 64 KiB.
+const MAX_CONNECTIONS: usize = 1024;
+/// Bound for decrypted blobs in memory.
+const CACHE_BYTES: usize = 32 * 1024 * 1024;
+
+/// Most threads for work that would hold up the event loop; the unit allows 64 tasks in all.
+const BLOCKING_THREADS: usize = 16;
+
+/// EX_CONFIG of sysexits(3): starting again cannot help, so systemd does not.
+const EX_CONFIG: u8 = 78;
+
+/// Serves until SIGTERM or SIGINT.
+pub fn serve(args: &ServeArgs) -> ExitCode {
+    let (opened, data) = match open(args) {
+        Ok(opened) => opened,
+        Err(error) => {
+            eprintln!("holdfast: {error}");
+            return ExitCode::from(EX_CONFIG);
+        }
+    };
+    match start(opened, data) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("holdfast: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads the credentials and opens the store: what only the operator can put right.
+fn open(args: &ServeArgs) -> Result<((Credentials, Store), PathBuf), Failure> {
+    let credentials = Credentials::read(&started::credentials(args)?)?;
+    let ring = KeyRing::new(
+        RootKey::from_bytes(&credentials.root_key)?,
+        Suite::Aes256Gcm,
+    );
+    let data = started::data(args);
+    let store = Store::open(data.join("store.redb"), ring)?;
+    Ok(((credentials, store), data))
+}
+
+fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<(), Failure> {
+    let Credentials {
+        config,
+        root_key,
+        identity_key,
+        tls,
+    } = credentials;
+    drop(root_key);
+
+    let built = started::build_time();
+    let floor = Timestamp::from_unix_millis(built.saturating_mul(1000))?;
+    let stored = last_stored_time(&store)?;
+    let clock = SystemClock::new(stored.map_or(floor, |stored| stored.max(floor)));
+    let settings = Settings {
+        site: authority(&config.origin.site),
+        portal: authority(&config.origin.portal),
+        operator: config.operator.as_ref().map(|operator| operator.key),
+        identity_key,
+        tls,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        root_hash: started::root_hash(),
+        build_time: if built > 0 {
+            built
+        } else {
+            clock.now().unix_millis().div_euclid(1000)
+        },
+        max_connections: MAX_CONNECTIONS,
+        cache_bytes: CACHE_BYTES,
+    };
+    let mut passed = ListenFd::from_env();
+    let mut listeners = Vec::new();
+    for index in 0..passed.len() {
+        listeners.extend(passed.take_tcp_listener(index)?);
+    }
+    let server = Server::open(store.clone(), settings, Arc::new(clock), listeners)?;
+    let console = Console::connect()?;
+    let notify = Notify::connect()?;
+
+    // Read before the sandbox, which hides the control groups that limit it.
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+
+    started::enter_sandbox(data)?;
+
+    let mut builder = if threads > 1 {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(threads);
+        builder
+    } else {
+        tokio::runtime::Builder::new_current_thread()
+    };
+    let runtime = builder
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()?;
+    store.start_writer()?;
+    drop(store);
+    runtime.block_on(run(server, console, notify))
+}
+
+async fn run(server: Server, console: Console, notify: Notify) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(console.keep(server.console()));
+    let notify = Arc::new(notify);
+    tokio::spawn(Arc::clone(&notify).watchdog());
+    let stopping = Arc::clone(&notify);
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stopping.tell("STOPPING=1");
+    };
+    server.run(stop, || notify.tell("READY=1")).await?;
+    Ok(())
+}
+
+fn authority(origin: &Origin) -> Authority {
+    Authority {
+        host: origin.host().to_owned(),
+        port: origin.port(),
+    }
+}

@@ -1,0 +1,73 @@
+//! What is read of the machine before the sandbox, and the way into it.
+
+use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
+
+use holdfast_hardening::Limits;
+
+use crate::Failure;
+use crate::cli::ServeArgs;
+
+/// Its modification time is the image's build time (systemd reads it the same way).
+const CLOCK_EPOCH: &str = "/usr/lib/clock-epoch";
+
+/// Where set-up tells the root hash of the verified image.
+const ROOT_HASH: &str = "/run/holdfast/root-hash";
+
+/// Most open descriptors: the connections, the store, the sockets, and room.
+const OPEN_FILES: u64 = 4096;
+
+/// Build time in seconds since 1970: of the image, else of the environment, else 0.
+pub fn build_time() -> i64 {
+    let image = std::fs::metadata(CLOCK_EPOCH)
+        .and_then(|file| file.modified())
+        .ok();
+    let image = image.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let image = image.and_then(|since| i64::try_from(since.as_secs()).ok());
+    let given = || {
+        std::env::var("SOURCE_DATE_EPOCH")
+            .ok()
+            .and_then(|text| text.parse().ok())
+    };
+    image.or_else(given).unwrap_or(0).max(0)
+}
+
+/// The root hash of the running image, if this runs from one. Set-up writes it there, since the service's own /proc
+/// shows no kernel command line.
+pub fn root_hash() -> Option<String> {
+    let text = std::fs::read_to_string(ROOT_HASH).ok()?;
+    let hash = text.trim();
+    let hexadecimal = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    hexadecimal.then(|| hash.to_owned())
+}
+
+/// The folder with the credentials: named, or the service manager's.
+pub fn credentials(args: &ServeArgs) -> Result<PathBuf, Failure> {
+    let given = args.credentials.clone();
+    given.or_else(|| std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)).ok_or_else(|| {
+        "no folder with credentials is named; pass --credentials DIR (`holdfast config new` makes one)".into()
+    })
+}
+
+/// The folder of the store: named, or the service manager's, or the usual one.
+pub fn data(args: &ServeArgs) -> PathBuf {
+    let given = args.data.clone();
+    let given = given.or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from));
+    given.unwrap_or_else(|| PathBuf::from("/var/lib/holdfast"))
+}
+
+/// Gives up every power that serving does not need: files but the store's, new sockets, other programs.
+pub fn enter_sandbox(data: PathBuf) -> Result<(), Failure> {
+    let limits = Limits {
+        data_dir: data,
+        readable: Vec::new(),
+        open_files: OPEN_FILES,
+        processes: None,
+    };
+    let report = holdfast_hardening::enter(&limits)?;
+    eprintln!(
+        "{{\"kind\":\"sandbox\",\"landlock_abi\":{},\"bounding_set_empty\":{}}}",
+        report.landlock_abi, report.bounding_set_empty
+    );
+    Ok(())
+}

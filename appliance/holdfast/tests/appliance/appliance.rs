@@ -1,0 +1,231 @@
+//! An appliance in a child process, with its credentials, data and a workstation's state in a folder of its own.
+
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+pub const HOLDFAST: &str = env!("CARGO_BIN_EXE_holdfast");
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Appliance {
+    pub dir: tempfile::TempDir,
+    pub port: u16,
+    process: Option<Child>,
+}
+
+impl Appliance {
+    /// A fresh one whose console shows a code.
+    pub fn start() -> Self {
+        Self::prepare(&["--console-code"]).started()
+    }
+
+    /// A fresh one that enrols by the operator's key.
+    pub fn start_with_operator_key() -> Self {
+        Self::prepare(&[]).started()
+    }
+
+    fn prepare(options: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let port = free_port();
+        fs::create_dir(dir.path().join("data")).unwrap();
+        let made = Command::new(HOLDFAST)
+            .args([
+                "config",
+                "new",
+                "--site",
+                &format!("https://localhost:{port}"),
+            ])
+            .args(["--portal", &format!("https://portal.localhost:{port}")])
+            .args(options)
+            .arg(dir.path().join("secrets"))
+            .output()
+            .unwrap();
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        Self {
+            dir,
+            port,
+            process: None,
+        }
+    }
+
+    fn started(mut self) -> Self {
+        self.boot();
+        self
+    }
+
+    pub fn boot(&mut self) {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.path("log"))
+            .unwrap();
+        let process = Command::new(HOLDFAST)
+            .args(["listen", "--listen", &self.address().to_string(), "--"])
+            .args(["--credentials".as_ref(), self.path("secrets").as_os_str()])
+            .args(["--data".as_ref(), self.path("data").as_os_str()])
+            .stdin(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.process = Some(process);
+        let start = Instant::now();
+        while TcpStream::connect(self.address()).is_err() || !self.log().contains("identity") {
+            assert!(start.elapsed() < PATIENCE, "did not start: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+        fs::remove_file(self.path("log")).unwrap();
+    }
+
+    /// Ends it as systemd does; tells how long that took.
+    pub fn stop(&mut self) -> Duration {
+        let mut process = self.process.take().unwrap();
+        let start = Instant::now();
+        kill_process(Pid::from_child(&process), Signal::TERM).unwrap();
+        assert!(process.wait().unwrap().success());
+        start.elapsed()
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    pub fn authority(&self) -> String {
+        format!("localhost:{}", self.port)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// The code that the console shows now.
+    pub fn code(&self) -> String {
+        let start = Instant::now();
+        loop {
+            let log = self.log();
+            let line = log
+                .lines()
+                .rev()
+                .find(|line| line.trim_start().starts_with("code "));
+            if let Some(code) = line.and_then(|line| line.split_whitespace().nth(1)) {
+                return code.to_owned();
+            }
+            assert!(start.elapsed() < PATIENCE, "no code: {log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Runs the command line with this test's state.
+    pub fn holdfast(&self, arguments: &[&str]) -> Output {
+        self.holdfast_as("state", arguments)
+    }
+
+    pub fn holdfast_as(&self, state: &str, arguments: &[&str]) -> Output {
+        Command::new(HOLDFAST)
+            .args(arguments)
+            .args(["--state".as_ref(), self.path(state).as_os_str()])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// Enrols by this code.
+    pub fn enrol_as(&self, state: &str, code: &str) -> Output {
+        let address = self.authority();
+        self.holdfast_as(
+            state,
+            &[
+                "enroll",
+                "--address",
+                &address,
+                "--code",
+                code,
+                "--name",
+                "test",
+            ],
+        )
+    }
+
+    /// Enrols the usual state by the console's code.
+    pub fn enrolled(self) -> Self {
+        ok(&self.enrol_as("state", &self.code()));
+        self
+    }
+
+    /// Writes files and pushes them.
+    pub fn push(&self, files: &[(&str, &[u8])]) -> String {
+        let site = self.path("site");
+        write_site(&site, files);
+        ok(&self.holdfast(&["site", "push", site.to_str().unwrap()]))
+    }
+}
+
+impl Drop for Appliance {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// Replaces a folder by these files.
+pub fn write_site(site: &Path, files: &[(&str, &[u8])]) {
+    let _ = fs::remove_dir_all(site);
+    for (name, bytes) in files {
+        let path = site.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+}
+
+/// Standard output of a command that must succeed.
+pub fn ok(output: &Output) -> String {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// Standard error of a command that must fail.
+pub fn refused(output: &Output) -> String {
+    assert!(
+        !output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// A port that nothing listens on; different for each call within this process, and likely so between processes.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let base = 20_000 + u16::try_from(std::process::id() % 2000).unwrap() * 20;
+    loop {
+        let port = base.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        if port > 1024 && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! A device that speaks the protocol by hand, so that tests can stop half-way and send what the command line never would.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+
+use holdfast_server::{DEVICE_ALPN, device_certificate};
+use rcgen::{KeyPair, PKCS_ED25519};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+
+use crate::appliance::Appliance;
+use crate::web::{Answer, builder, connect, read_to_end};
+
+pub struct Device {
+    key: KeyPair,
+    address: SocketAddr,
+}
+
+impl Device {
+    /// One that nobody knows.
+    pub fn unknown(appliance: &Appliance) -> Self {
+        let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
+        Self {
+            key,
+            address: appliance.address(),
+        }
+    }
+
+    /// The one that the command line enrolled.
+    pub fn enrolled(appliance: &Appliance) -> Self {
+        let pem = std::fs::read_to_string(appliance.path("state/device.key")).unwrap();
+        Self {
+            key: KeyPair::from_pem(&pem).unwrap(),
+            address: appliance.address(),
+        }
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes())
+    }
+
+    pub fn post(&self, path: &str, body: &[u8]) -> Answer {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        self.send(&[head.as_bytes(), body].concat())
+    }
+
+    fn send(&self, request: &[u8]) -> Answer {
+        let certificate = device_certificate(&self.key).unwrap();
+        let key = PrivatePkcs8KeyDer::from(self.key.serialize_der());
+        let mut config = builder()
+            .with_client_auth_cert(vec![certificate], key.into())
+            .unwrap();
+        config.alpn_protocols = vec![DEVICE_ALPN.to_vec()];
+        let mut stream = connect(self.address, config);
+        // A refusal may come before everything was sent.
+        let _ = stream.write_all(request);
+        Answer::parse(&read_to_end(&mut stream))
+    }
+}
+
+/// A blob as `POST /v1/site/blobs` takes it.
+pub fn blob(sha256: holdfast_site::Digest, bytes: &[u8]) -> Vec<u8> {
+    [
+        &sha256.as_bytes()[..],
+        &(bytes.len() as u64).to_le_bytes(),
+        bytes,
+    ]
+    .concat()
+}

@@ -1,0 +1,8 @@
+//! Handlers of the web side. Each takes its `Permit` and serves what the permit carries (law 1).
+
+mod page;
+mod portal;
+mod range;
+
+pub(crate) use page::{Found, Page, page};
+pub(crate) use portal::portal;

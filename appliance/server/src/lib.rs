@@ -1,0 +1,35 @@
+//! Listeners, TLS, HTTP and the one request path.
+//!
+//! [`Server::open`] gathers everything that needs power (store, keys, policies) before the sandbox; [`Server::run`]
+//! serves after it, on sockets that were opened by someone else. What happens to a request stands in `request.rs`, top to
+//! bottom. [`protocol`], [`pin`] and [`enrolment`] are shared with the command line's side of the device protocol.
+
+mod api;
+mod body;
+mod clock;
+mod connection;
+mod console;
+mod device;
+pub mod enrolment;
+mod error;
+mod handlers;
+mod headers;
+mod host;
+mod keys;
+pub mod pin;
+pub mod protocol;
+mod record;
+mod rejection;
+mod request;
+mod server;
+mod settings;
+mod tls;
+
+pub use clock::{Clock, SystemClock};
+pub use console::Show;
+pub use error::Error;
+pub use keys::device_certificate;
+pub use pin::Pin;
+pub use server::{Server, last_stored_time};
+pub use settings::{Authority, Settings};
+pub use tls::DEVICE_ALPN;

@@ -1,0 +1,198 @@
+//! The server as a whole: opened with power, run without.
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use holdfast_audit::{Actor, Event, Kind, Outcome, Timestamp};
+use holdfast_policy::Policy;
+use holdfast_site::Site;
+use holdfast_store::{Batch, Store};
+use tokio::sync::{Notify, Semaphore, watch};
+
+use crate::clock::Clock;
+use crate::connection;
+use crate::console::{Show, keep_code};
+use crate::device::{self, FirstEnrolment};
+use crate::enrolment::code::Shown;
+use crate::error::Error;
+use crate::keys::Keys;
+use crate::settings::Settings;
+use crate::tls::Tls;
+
+/// How long requests in flight may take to finish at a stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What every request may use.
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) store: Store,
+    pub(crate) site: Site,
+    pub(crate) policy: Policy,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) keys: Keys,
+    pub(crate) tls: Tls,
+    pub(crate) code: Mutex<Option<Shown>>,
+    pub(crate) code_spent: Notify,
+    pub(crate) devices: AtomicUsize,
+    pub(crate) first_done: AtomicBool,
+    /// Held while a version is made live, so that the store and memory agree on the order.
+    pub(crate) publishing: tokio::sync::Mutex<()>,
+    /// Held while a device is enrolled.
+    pub(crate) enrolment: tokio::sync::Mutex<()>,
+    pub(crate) connections: Arc<Semaphore>,
+    pub(crate) requests: AtomicU64,
+    pub(crate) boot: u32,
+    pub(crate) show: watch::Sender<Show>,
+}
+
+/// The server, ready to run.
+pub struct Server {
+    shared: Arc<Shared>,
+    listeners: Vec<TcpListener>,
+}
+
+/// The time of the newest audit event: the clock must not run below it.
+///
+/// # Errors
+/// The store's.
+pub fn last_stored_time(store: &Store) -> Result<Option<Timestamp>, Error> {
+    let newest = holdfast_audit::list(&store.snapshot()?, ..)?
+        .next_back()
+        .transpose()?;
+    Ok(newest.map(|(_, event)| event.time))
+}
+
+impl Server {
+    /// Makes everything ready: keys, policies, the live site. Starts no thread and answers nobody.
+    ///
+    /// # Errors
+    /// Whatever keeps it from serving.
+    pub fn open(
+        store: Store,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        listeners: Vec<TcpListener>,
+    ) -> Result<Self, Error> {
+        if listeners.is_empty() {
+            return Err(Error::NoSocket);
+        }
+        for listener in &listeners {
+            listener.set_nonblocking(true)?;
+        }
+        let keys = Keys::load(&store, &settings, clock.now())?;
+        let tls = Tls::new(&keys)?;
+        let snapshot = store.snapshot()?;
+        let first_done = snapshot
+            .find::<FirstEnrolment>(FirstEnrolment::KEY)?
+            .is_some();
+        let devices = device::count(&snapshot)?;
+        drop(snapshot);
+        let mut boot = [0; 4];
+        aws_lc_rs::rand::fill(&mut boot)
+            .map_err(|_| std::io::Error::other("the kernel gave no random bytes"))?;
+        let blank = Show {
+            state: "starting",
+            identity: String::new(),
+            certificate: String::new(),
+            code: None,
+            code_expires_s: None,
+            site: String::new(),
+            portal: String::new(),
+            version: String::new(),
+            devices,
+        };
+        let shared = Shared {
+            site: Site::open(store.clone(), settings.cache_bytes)?,
+            policy: Policy::load()?,
+            connections: Arc::new(Semaphore::new(settings.max_connections)),
+            store,
+            settings,
+            clock,
+            keys,
+            tls,
+            code: Mutex::new(None),
+            code_spent: Notify::new(),
+            devices: AtomicUsize::new(devices),
+            first_done: AtomicBool::new(first_done),
+            publishing: tokio::sync::Mutex::new(()),
+            enrolment: tokio::sync::Mutex::new(()),
+            requests: AtomicU64::new(0),
+            boot: u32::from_be_bytes(boot),
+            show: watch::channel(blank).0,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            listeners,
+        })
+    }
+
+    /// What the console is to show, now and at each change.
+    #[must_use]
+    pub fn console(&self) -> watch::Receiver<Show> {
+        self.shared.show.subscribe()
+    }
+
+    /// Serves until `stop` is done, then lets requests in flight finish for at most five seconds. `ready` is called once
+    /// the first connection can be taken. The store's writer must run.
+    ///
+    /// # Errors
+    /// A socket that cannot be used, or a store that takes no writes.
+    pub async fn run(
+        self,
+        stop: impl Future<Output = ()>,
+        ready: impl FnOnce(),
+    ) -> Result<(), Error> {
+        let Self { shared, listeners } = self;
+        let (stopping, stopped) = watch::channel(false);
+        for listener in listeners {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            tokio::spawn(connection::accept(
+                Arc::clone(&shared),
+                listener,
+                stopped.clone(),
+            ));
+        }
+        drop(stopped);
+        shared.note(Kind::Started).await?;
+        tokio::spawn(keep_code(Arc::clone(&shared)));
+        shared.redraw();
+        ready();
+        stop.await;
+        let _ = stopping.send(true);
+        // Every task holds a receiver until it is done.
+        let _ = tokio::time::timeout(GRACE, stopping.closed()).await;
+        shared.note(Kind::Stopped).await
+    }
+}
+
+impl Shared {
+    async fn note(&self, kind: Kind) -> Result<(), Error> {
+        let mut batch = Batch::new();
+        holdfast_audit::append(
+            &mut batch,
+            &self.event(kind, Actor::Machine, "", Outcome::Done),
+        )?;
+        self.store.commit(batch).await?;
+        Ok(())
+    }
+
+    pub(crate) fn event(
+        &self,
+        kind: Kind,
+        actor: Actor,
+        resource: &str,
+        outcome: Outcome,
+    ) -> Event {
+        let time = self.clock.now();
+        Event {
+            time,
+            kind,
+            actor,
+            resource: resource.to_owned(),
+            outcome,
+            request: None,
+        }
+    }
+}

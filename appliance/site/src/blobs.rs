@@ -1,0 +1,144 @@
+//! Blobs in the store: a record that finds the blob by its hash, and sealed chunks of at most 1 MiB.
+
+use bytes::Bytes;
+use holdfast_store::{Record, Snapshot, Store, Table};
+use serde::{Deserialize, Serialize};
+
+use crate::digest::{BlobRef, Digest};
+use crate::error::Error;
+
+/// Bytes of a chunk; only a blob's last one is shorter.
+pub(crate) const CHUNK: u64 = 1024 * 1024;
+/// Chunks, by the blob's random data id and the chunk's number, big endian.
+pub(crate) const CHUNKS: Table = Table::plain("site-chunks");
+
+/// Where a blob's chunks are. Kept under the blob's hash, which is hashed again with a key: a plain SHA-256 would tell
+/// a thief of the disk which known files the site holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Blob {
+    /// First part of the chunks' keys. Random, so that a wrong upload can never write over a right blob.
+    pub(crate) data: [u8; 16],
+    pub(crate) length: u64,
+}
+
+impl Record for Blob {
+    const TABLE: Table = Table::hashed("site-blobs");
+    const VERSION: u16 = 1;
+}
+
+pub(crate) fn chunk_key(data: &[u8; 16], number: u64) -> Vec<u8> {
+    [&data[..], &number.to_be_bytes()].concat()
+}
+
+pub(crate) fn find(snapshot: &Snapshot, digest: &Digest) -> Result<Option<Blob>, Error> {
+    Ok(snapshot.find::<Blob>(digest.as_bytes())?)
+}
+
+/// Reads a blob's bytes, a chunk at a time.
+#[derive(Clone)]
+pub struct Reader {
+    content: Content,
+}
+
+#[derive(Clone)]
+enum Content {
+    Whole(Bytes),
+    Stored { store: Store, blob: Blob },
+}
+
+impl Reader {
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        Self {
+            content: Content::Whole(bytes),
+        }
+    }
+
+    pub(crate) fn stored(store: Store, blob: Blob) -> Self {
+        Self {
+            content: Content::Stored { store, blob },
+        }
+    }
+
+    /// Number of bytes of the blob.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        match &self.content {
+            Content::Whole(bytes) => bytes.len() as u64,
+            Content::Stored { blob, .. } => blob.length,
+        }
+    }
+
+    /// Whether the blob has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes from `position` on: all that are there, or those up to the end of the chunk. Empty at the end.
+    ///
+    /// # Errors
+    /// The store cannot be read, or a chunk is missing or damaged.
+    pub fn read_at(&self, position: u64) -> Result<Bytes, Error> {
+        if position >= self.len() {
+            return Ok(Bytes::new());
+        }
+        match &self.content {
+            Content::Whole(bytes) => Ok(after(bytes.clone(), position)),
+            Content::Stored { store, blob } => {
+                let snapshot = store.snapshot()?;
+                let (number, inside) = (position / CHUNK, position % CHUNK);
+                Ok(after(chunk(&snapshot, blob, number)?, inside))
+            }
+        }
+    }
+
+    /// The whole blob at once; for manifests and small blobs.
+    ///
+    /// # Errors
+    /// As [`Reader::read_at`].
+    pub fn read_all(&self) -> Result<Bytes, Error> {
+        let first = self.read_at(0)?;
+        if first.len() as u64 == self.len() {
+            return Ok(first);
+        }
+        let mut all = first.to_vec();
+        while (all.len() as u64) < self.len() {
+            all.extend_from_slice(&self.read_at(all.len() as u64)?);
+        }
+        Ok(Bytes::from(all))
+    }
+}
+
+fn after(mut bytes: Bytes, position: u64) -> Bytes {
+    let position = usize::try_from(position)
+        .unwrap_or(usize::MAX)
+        .min(bytes.len());
+    bytes.split_off(position)
+}
+
+fn chunk(snapshot: &Snapshot, blob: &Blob, number: u64) -> Result<Bytes, Error> {
+    let damaged = |what: &str| Error::Damaged(format!("chunk {number} of a blob {what}"));
+    let mut bytes = snapshot
+        .bytes(CHUNKS, chunk_key(&blob.data, number))?
+        .ok_or_else(|| damaged("is missing"))?;
+    let start = number.saturating_mul(CHUNK);
+    if bytes.len() as u64 != blob.length.saturating_sub(start).min(CHUNK) {
+        return Err(damaged("has another length"));
+    }
+    // The bytes go on to be served to anyone who may see them; wiping them here would protect nothing.
+    Ok(Bytes::from(std::mem::take(&mut *bytes)))
+}
+
+/// Checks that a manifest's blob is stored with the length it tells.
+pub(crate) fn check(snapshot: &Snapshot, wanted: BlobRef) -> Result<(), Error> {
+    let digest = wanted.sha256.to_string();
+    match find(snapshot, &wanted.sha256)? {
+        None => Err(Error::MissingBlob { digest }),
+        Some(blob) if blob.length != wanted.length => Err(Error::BlobLength {
+            digest,
+            stored: blob.length,
+            claimed: wanted.length,
+        }),
+        Some(_) => Ok(()),
+    }
+}

@@ -1,0 +1,119 @@
+//! The partition table (UEFI 2.10, section 5.3), as the host sees it.
+
+use crate::{disk::read, program::run};
+use std::{
+    fs::File,
+    ops::Range,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+const SECTOR: u64 = 512;
+
+/// The type of a Holdfast data partition.
+pub const DATA_TYPE: &str = "d45a2e85-7ca7-494e-baa4-d55dc96b5ba3";
+
+/// The attribute that says "this partition was set up": what is found in it must be ours.
+pub const SET_UP: u64 = 1 << 50;
+
+/// An entry of the partition table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partition {
+    /// Its number, from 1.
+    pub number: usize,
+    /// Its type GUID, lower case.
+    pub kind: String,
+    /// Its unique GUID, lower case.
+    pub id: String,
+    /// Its attribute bits.
+    pub attributes: u64,
+    /// The bytes of the disk that it covers.
+    pub range: Range<u64>,
+}
+
+/// The used entries of the primary table.
+///
+/// # Panics
+/// When the disk has none.
+pub fn partitions(disk: &Path) -> Vec<Partition> {
+    let header = read(disk, SECTOR..2 * SECTOR);
+    assert_eq!(&header[..8], b"EFI PART", "{} has no GPT", disk.display());
+    let start = number(&header[72..80]) * SECTOR;
+    let (count, size) = (number(&header[80..84]), number(&header[84..88]));
+    let table = read(disk, start..start + count * size);
+    let entries = table.chunks_exact(usize::try_from(size).expect("an entry is small"));
+    let used = entries
+        .enumerate()
+        .filter(|(_, entry)| entry[..16] != [0; 16]);
+    used.map(|(place, entry)| Partition {
+        number: place + 1,
+        kind: guid(&entry[..16]),
+        id: guid(&entry[16..32]),
+        attributes: number(&entry[48..56]),
+        range: number(&entry[32..40]) * SECTOR..(number(&entry[40..48]) + 1) * SECTOR,
+    })
+    .collect()
+}
+
+/// The Holdfast data partitions.
+///
+/// # Panics
+/// As [`partitions`] does.
+pub fn data_partitions(disk: &Path) -> Vec<Partition> {
+    partitions(disk)
+        .into_iter()
+        .filter(|entry| entry.kind == DATA_TYPE)
+        .collect()
+}
+
+/// Makes `disk` a fresh disk of `size` bytes with the given partitions, by sfdisk.
+///
+/// # Panics
+/// When sfdisk refuses.
+pub fn partition(disk: &Path, size: u64, entries: &[Partition]) {
+    File::create(disk)
+        .and_then(|file| file.set_len(size))
+        .expect("a disk file can be made");
+    let mut script = String::from("label: gpt\n");
+    for entry in entries {
+        let bits = (48..64).filter(|bit| entry.attributes & (1 << bit) != 0);
+        let bits = bits
+            .map(|bit| format!("GUID:{bit}"))
+            .collect::<Vec<_>>()
+            .join(" ");
+        script += &format!(
+            "start={}, size={}, type={}, uuid={}, attrs=\"{bits}\"\n",
+            entry.range.start / SECTOR,
+            (entry.range.end - entry.range.start) / SECTOR,
+            entry.kind,
+            entry.id,
+        );
+    }
+    let file = disk.with_extension("sfdisk");
+    std::fs::write(&file, script).expect("the temporary folder takes a file");
+    let input = File::open(&file).expect("the script was just written");
+    run(Command::new("sfdisk")
+        .arg("--quiet")
+        .arg(disk)
+        .stdin(Stdio::from(input)));
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .rev()
+        .fold(0, |value, byte| (value << 8) | u64::from(*byte))
+}
+
+/// The first three fields of a GUID are little-endian (UEFI 2.10, appendix A).
+fn guid(bytes: &[u8]) -> String {
+    const ORDER: [usize; 16] = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+    let mut text = String::new();
+    for (place, from) in ORDER.into_iter().enumerate() {
+        if [4, 6, 8, 10].contains(&place) {
+            text.push('-');
+        }
+        text += &format!("{:02x}", bytes[from]);
+    }
+    text
+}
