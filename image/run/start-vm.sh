@@ -25,7 +25,7 @@ start_machine() {
   local begin=$SECONDS shown=0
   until tr -d '\r' < "$console" 2> /dev/null | grep -qE '^holdfast: state (ready|waiting)'; do
     kill -0 "$machine_child" 2> /dev/null || { cat "$state/qemu.log" >&2; stop "QEMU ended; its console is in $console"; }
-    if grep -qs '^holdfast: refused' "$console"; then grep '^holdfast: refused' "$console" >&2; stop "the machine refused its configuration"; fi
+    if grep -qs '^holdfast: refused' "$console"; then tr -d '\r' < "$console" | sed -n '/^holdfast: refused/,/^$/p' | head -n 8 >&2; stop "the machine refused its configuration"; fi
     [ $((SECONDS - begin)) -lt 300 ] || { tail -n 30 "$console" >&2; stop "no answer from the machine in five minutes; its console is in $console"; }
     if [ $((SECONDS - begin)) -ge $((shown + 5)) ]; then shown=$((SECONDS - begin)); say "booting, $shown s: $(tr -d '\r' < "$console" 2> /dev/null | tail -n1 | cut -c1-80)"; fi
     sleep 0.3

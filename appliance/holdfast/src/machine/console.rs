@@ -34,6 +34,8 @@ pub struct Page {
     pub outcome: Option<Outcome>,
     /// What the server last said; `None` while it is not connected.
     pub show: Option<Show>,
+    /// Why the server cannot start, in its own words.
+    pub server_refused: Option<String>,
     /// The machine's own addresses.
     pub addresses: Vec<IpAddr>,
     /// Whether the server was ever connected.
@@ -47,6 +49,7 @@ impl Page {
         let state = match (&self.outcome, &self.show) {
             (Some(outcome), _) if outcome.refused.is_some() => "refused",
             (_, Some(show)) => &show.state,
+            (_, None) if self.server_refused.is_some() => "refused",
             (_, None) if self.was_connected => "not serving",
             _ => "starting",
         };
@@ -98,7 +101,8 @@ impl Page {
         line("code", code.as_deref());
         line("data id", outcome.data_id.as_deref());
         line("ignored", ignored.as_deref());
-        for (i, text) in outcome.refused.iter().flat_map(|r| r.lines()).enumerate() {
+        let refused = outcome.refused.iter().chain(&self.server_refused);
+        for (i, text) in refused.flat_map(|r| r.lines()).enumerate() {
             line(if i == 0 { "refused" } else { "" }, Some(text));
         }
         out
@@ -135,6 +139,7 @@ mod tests {
                 ..Outcome::default()
             }),
             show: Some(show),
+            server_refused: None,
             addresses: vec![IpAddr::from([10, 0, 2, 15])],
             was_connected: true,
         };

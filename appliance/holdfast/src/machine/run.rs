@@ -133,10 +133,18 @@ impl State {
                 let reply = Reply {
                     ok: message.is_ok(),
                 };
-                if let Ok(Message::Show(show)) = message {
-                    page.show = Some(*show);
-                    page.was_connected = true;
-                    connection.shows = true;
+                match message {
+                    Ok(Message::Show(show)) => {
+                        page.show = Some(*show);
+                        page.server_refused = None;
+                        page.was_connected = true;
+                        connection.shows = true;
+                    }
+                    Ok(Message::Refused(why)) => {
+                        print(&refusal(&why));
+                        page.server_refused = Some(why);
+                    }
+                    Err(_) => {}
                 }
                 if connection.answer(reply).is_err() {
                     return connection.leave(page);
@@ -146,6 +154,16 @@ impl State {
             (alive && fits) || connection.leave(page)
         });
     }
+}
+
+/// The refusal as its own lines, which cannot steer the terminal.
+fn refusal(why: &str) -> String {
+    let plain: String = why
+        .chars()
+        .filter(|c| *c == '\n' || !c.is_control())
+        .take(2000)
+        .collect();
+    format!("holdfast: refused: {}\n", plain.trim_end())
 }
 
 impl Connection {
@@ -211,6 +229,20 @@ mod tests {
         drop((lines, server));
         state.converse();
         assert_eq!(state.page.state(), "not serving");
+        let mut server = UnixStream::connect(&path).unwrap();
+        server
+            .write_all(b"{\"refused\":\"the root key\\u001b[2J does not open the store\"}\n")
+            .unwrap();
+        drop(server);
+        state.accept(&listener);
+        state.converse();
+        assert_eq!(state.page.state(), "refused");
+        assert!(
+            state
+                .page
+                .text()
+                .contains("  refused      the root key[2J does not")
+        );
         assert!(state.connections.is_empty());
     }
 

@@ -11,6 +11,8 @@ pub const MAX_LINE: usize = 16 * 1024;
 pub enum Message {
     /// Show this from now on.
     Show(Box<Show>),
+    /// The server cannot start, and why.
+    Refused(String),
 }
 
 /// To the server.

@@ -37,6 +37,23 @@ impl Console {
         Ok(Self::Machine(stream))
     }
 
+    /// Tells why the server cannot start, where people look: the console. Standard error has it in any case.
+    pub fn refused(why: &str) {
+        use std::io::{BufRead as _, Write as _};
+        let Some(path) = std::env::var_os("HOLDFAST_MACHINE_SOCKET") else {
+            return;
+        };
+        let Ok(mut stream) = UnixStream::connect(&path) else {
+            return;
+        };
+        let line = serde_json::json!({ "refused": why }).to_string() + "\n";
+        let limit = Some(std::time::Duration::from_secs(2));
+        if stream.set_read_timeout(limit).is_ok() && stream.write_all(line.as_bytes()).is_ok() {
+            // The answer says that it was read; without one there is nothing left to try.
+            let _ = std::io::BufReader::new(stream).read_line(&mut String::new());
+        }
+    }
+
     /// Shows each new picture until the server ends.
     pub async fn keep(self, mut pictures: watch::Receiver<Show>) {
         match self {

@@ -41,6 +41,7 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
         Ok(opened) => opened,
         Err(error) => {
             eprintln!("holdfast: {error}");
+            Console::refused(&error.to_string());
             return ExitCode::from(EX_CONFIG);
         }
     };
@@ -48,6 +49,7 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("holdfast: {error}");
+            Console::refused(&error.to_string());
             ExitCode::FAILURE
         }
     }
