@@ -8,7 +8,7 @@ debian.run {
     cp -r --no-preserve=mode "$docs" docs
     mdbook build docs --dest-dir "$out"
     # mdBook copies everything that is no page; these two are its own business.
-    rm -rf "$out/book.toml" "$out/theme"
+    rm -f "$out/book.toml" "$out"/theme/*.hbs
     echo "figure: $(find "$out" -name '*.html' | wc -l) pages" 
   '';
 }

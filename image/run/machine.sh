@@ -64,7 +64,7 @@ boot() {
 spki() {
   local port="$1" print="$2" work
   work="$(mktemp -d)"
-  trap 'rm -rf "$work"' EXIT
+  trap 'rm -rf '"'$work'" EXIT
   openssl s_client -connect "127.0.0.1:$port" -servername localhost < /dev/null 2> /dev/null | openssl x509 -outform der > "$work/cert"
   [ "SHA256:$(openssl dgst -sha256 -binary "$work/cert" | base64 | tr -d =)" = "$print" ] || { echo "the certificate at port $port is not the console's" >&2; exit 1; }
   openssl x509 -inform der -in "$work/cert" -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64

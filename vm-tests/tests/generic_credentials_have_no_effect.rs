@@ -21,7 +21,17 @@ fn s_generic_credentials_and_arguments_by_firmware_have_no_effect() {
     intruder::by_firmware(&mut spec, journal.local_addr().unwrap().port());
     let machine = start(&lab, &mut spec);
     nothing_obeyed(&spec, &machine, &journal);
+    // They did arrive: the machine's own reader saw and counted them.
     let count = intruder::credentials(0).len();
+    let ignored = machine
+        .console
+        .wait_field("ignored", &["credentials"], limit(10));
+    let seen: usize = ignored
+        .split(' ')
+        .next()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0);
+    assert!(seen >= count, "{seen} of {count} arrived");
     println!(
         "figure: {count} generic credentials by SMBIOS and fw_cfg and 9 arguments without effect"
     );

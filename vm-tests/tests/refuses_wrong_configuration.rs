@@ -97,5 +97,6 @@ fn refused(spec: &Spec, words: &[&str]) {
     for word in words {
         assert!(said.contains(word), "`{word}` is missing in: {said}");
     }
-    println!("figure: {said}");
+    let first = text[from..].lines().next().unwrap_or_default();
+    println!("figure: {first}");
 }
