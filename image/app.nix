@@ -10,6 +10,8 @@ debian.busybox {
       echo "# Holdfast: $app, with the pinned tools."
       echo "export bootstrap='$bootstrap'"
       echo "$exports"
+      echo 'case "$PWD/" in /usr/* | /etc/* | /var/* | /bin/* | /lib* | /sbin/* | /boot/* | /run/*)'
+      echo "  echo \"$app: cannot work below \$PWD, where the pinned tools have their own files: call it from another folder\" >&2; exit 2 ;; esac"
       echo 'HOLDFAST_BIND='
       echo 'for folder in /*; do'
       echo '  case "$folder" in /bin | /boot | /dev | /etc | /lib* | /lost+found | /nix | /proc | /run | /sbin | /sys | /tmp | /usr | /var) ;;'

@@ -21,6 +21,8 @@ let
       HOLDFAST_BIN = "${rust.appliance}/bin/holdfast";
       HOLDFAST_SITE = docs;
       HOLDFAST_OVMF = "/usr/share/OVMF";
+      # Two machines and other builds may share two cores, without hardware virtualisation.
+      HOLDFAST_TIME_FACTOR = "2";
       HOLDFAST_KERNEL = "${kernel}/bzImage";
       sign = ./sign/sign.sh;
     };
@@ -29,7 +31,7 @@ let
       chmod +x sign
       export HOLDFAST_SIGN="$PWD/sign" TMPDIR="$PWD"
       "$tests/$test" --nocapture --test-threads=1 2>&1 | tee log
-      grep -q '^test result: ok' log
+      grep -q '^test result: ok\. [1-9]' log
       echo "figure: $(sed -n 's/.*figure: //p' log | paste -sd';' | sed 's/;/; /g'), $(( $(date +%s) - begin )) s"
       touch "$out"
     '';
@@ -64,7 +66,7 @@ in
         for kind in file link dir; do echo "$kind $(grep -c "^$kind" "$manifest")"; done
       } > found
       diff -u "$summary" found || { echo "the image is not what image/root/summary.txt says; if the change is meant, commit the lines above"; exit 1; }
-      awk -F'\t' '$1 != "link" && $3 ~ /^[2467]/ && length($3) > 3 { split($3, m, " "); if (length(m[1]) > 3) { print "setuid or sticky: " $2; bad = 1 } } END { exit bad }' "$manifest"
+      awk -F'\t' '$1 != "link" { split($3, m, " "); if (m[1] ~ /^[1-7]...$/) { print "setuid, setgid or sticky: " $2; bad = 1 } } END { exit bad }' "$manifest"
       if grep -E '	/usr/(s?bin|lib/systemd)/(sh|bash|dash|busybox|python[0-9.]*|perl|agetty|login|su|sudo|sshd|modprobe|insmod|apt|dpkg)	' "$manifest"; then echo "forbidden program"; exit 1; fi
       [ $(stat -c %s "$rootfs/root.erofs") -le $((24 << 20)) ] || { echo "the root is larger than 24 MiB"; exit 1; }
       echo "figure: root $(stat -c %s "$rootfs/root.erofs") bytes, $(grep -c ^program "$manifest") programs, $(grep -c ^library "$manifest") libraries, 0 setuid, 0 shells, $(( $(date +%s) - begin )) s"

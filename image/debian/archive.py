@@ -1,26 +1,37 @@
 """What relock and fetch share: the mirror, one download, the bootstrap's busybox. Python's standard library alone."""
-import hashlib, io, lzma, os, re, sys, tarfile, time, urllib.error, urllib.request
+import hashlib, http.client, io, lzma, os, re, sys, tarfile, time, urllib.error, urllib.request
 from pathlib import Path
 
 
 def mirror(name: str) -> str:
     """The address of an archive (`debian` or `debian-security`) as the machine's own configuration has it."""
-    chosen = os.environ.get("HOLDFAST_DEBIAN_MIRROR")
     if name == "debian-security" and os.environ.get("HOLDFAST_DEBIAN_SECURITY_MIRROR"):
         return os.environ["HOLDFAST_DEBIAN_SECURITY_MIRROR"].rstrip("/")
+    chosen = os.environ.get("HOLDFAST_DEBIAN_MIRROR", "").rstrip("/")
     if not chosen:
-        text = ""
-        for source in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
-            if source.is_file():
-                text += "".join(line for line in source.read_text().splitlines(True) if not line.lstrip().startswith("#"))
-        addresses = re.findall(r"https?://[^\s\]]+/debian/?(?=\s)", text + "\n")
-        if not addresses:
+        found = re.findall(rf"https?://[^\s\]]+/{name}/?(?=\s)", apt_sources())
+        if found:
+            return found[0].rstrip("/")
+        found = re.findall(r"https?://[^\s\]]+/debian/?(?=\s)", apt_sources())
+        if not found:
             sys.exit("no Debian mirror found in this machine's apt sources: set HOLDFAST_DEBIAN_MIRROR to the address of one "
                      "(it ends in /debian)")
-        chosen = addresses[0]
-    chosen = chosen.rstrip("/")
-    return chosen.replace("/archive/debian/", "/archive/debian-security/") if name == "debian-security" and "/archive/debian/" in chosen \
-        else chosen + ("-security" if name == "debian-security" else "")
+        chosen = found[0].rstrip("/")
+    if name != "debian-security":
+        return chosen
+    return chosen.replace("/archive/debian/", "/archive/debian-security/") if "/archive/debian/" in chosen else chosen + "-security"
+
+
+def apt_sources() -> str:
+    """The lines of this machine's apt sources, with those of mirror lists that they name."""
+    text = ""
+    for source in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
+        if source.is_file():
+            text += "".join(line for line in source.read_text().splitlines(True) if not line.lstrip().startswith("#")) + "\n"
+    for path in re.findall(r"mirror\+file:(\S+)", text):
+        if Path(path).is_file():
+            text += Path(path).read_text() + "\n"
+    return text
 
 
 def way_out(entry: dict) -> str:
@@ -35,6 +46,7 @@ class Missing(Exception):
 def download(entry: dict, target: Path, progress=lambda count: None):
     """Fetch one pool file to `target`, going on where an earlier try stopped, and check size and SHA-256."""
     part = target.with_name(target.name + ".part")
+    cause = "the bytes had another SHA-256"
     for attempt in range(5):
         have = part.stat().st_size if part.exists() else 0
         if have < entry["size"]:
@@ -51,18 +63,24 @@ def download(entry: dict, target: Path, progress=lambda count: None):
                     raise Missing(way_out(entry)) from None
                 if error.code == 416:
                     part.unlink(missing_ok=True)
+                cause = f"the mirror answered {error.code}"
                 time.sleep(1 + attempt)
                 continue
-            except OSError:
+            except (OSError, http.client.HTTPException) as error:
+                cause = str(error)
                 time.sleep(1 + attempt)
+                continue
+            if part.stat().st_size < entry["size"]:
+                cause = "the connection ended early"
                 continue
         with part.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read()).hexdigest()
         if found == entry["sha256"]:
             part.rename(target)
             return
+        cause = "the bytes had another SHA-256"
         part.unlink()
-    raise Missing(f"{entry['path']} could not be fetched with the SHA-256 of the lock after five tries: check the network and the mirror "
+    raise Missing(f"{entry['path']} could not be fetched with the SHA-256 of the lock after five tries ({cause}): check the network and the mirror "
                   "(HOLDFAST_DEBIAN_MIRROR), or refresh the lock with `nix run .#relock`")
 
 
@@ -89,4 +107,7 @@ def lock_folder() -> Path:
     for folder in (here, *here.parents):
         if (folder / "image/debian/closures.json").exists() and (folder / "flake.nix").exists():
             return folder / "image/debian"
-    return Path(__file__).resolve().parent
+    beside = Path(__file__).resolve().parent
+    if str(beside).startswith(os.environ.get("NIX_STORE_DIR", "/nix/store")):
+        sys.exit("call this inside the clone: the folder with flake.nix")
+    return beside

@@ -46,6 +46,9 @@ boot() {
   local port="$1" accel="$2" cpu=max
   [ "$accel" = tcg ] && accel=tcg,thread=multi || cpu=host
   mkdir -p "$state/tpm"
+  rm -f "$state/tpm.sock" "$state/qmp.sock"
+  local file strings=()
+  for file in "$state"/smbios/*; do strings+=(-smbios "type=11,path=$file"); done
   swtpm socket --tpm2 --tpmstate dir="$state/tpm" --ctrl type=unixio,path="$state/tpm.sock" --terminate > "$state/swtpm.log" 2>&1 &
   for _ in $(seq 50); do [ -S "$state/tpm.sock" ] && break; sleep 0.1; done
   exec qemu-system-x86_64 -name holdfast -nodefaults -no-user-config -display none -no-reboot \
@@ -57,7 +60,7 @@ boot() {
     -drive if=none,id=data,format=raw,discard=unmap,file="$state/data.img" -device virtio-blk-pci,drive=data \
     -netdev user,id=net,hostfwd=tcp:127.0.0.1:"$port"-:443 -device virtio-net-pci,netdev=net,romfile= \
     -device virtio-rng-pci -smbios type=1,uuid="$(cat "$state/machine-uuid")" \
-    $(for file in "$state"/smbios/*; do printf -- '-smbios type=11,path=%s ' "$file"; done) \
+    "${strings[@]}" \
     -qmp unix:"$state/qmp.sock",server=on,wait=off -serial "file:$state/console.log"
 }
 

@@ -34,11 +34,21 @@ done
 [ -z "$site" ] || site="$(cd "$site" && pwd)"
 case "$root" in /nix/store/*) home="$PWD" ;; *) home="$root" ;; esac
 state="${state:-$home/.state}"
-mkdir -p "$state"
+[ -d "$state" ] || mkdir -p -m 700 "$state"
 state="$(cd "$state" && pwd)"
-chmod 700 "$state"
 # shellcheck source=image/run/setup.sh
 . "$root/image/run/setup.sh"
+if [ ! -O "$state" ] || [ "$(stat -c %a "$state")" != 700 ]; then
+  stop "$state holds keys and must be yours alone: \`chmod 700 $state\`, or choose another folder with --state"
+fi
+[ ${#state} -le 80 ] || stop "the path $state is too long for the sockets in it: choose a shorter one with --state"
+exec 9> "$state/lock"
+flock -n 9 || stop "another ./run uses $state: stop it first, or choose another folder with --state"
+(exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null && stop "port $port is in use: stop what listens there, or choose another with --port"
+if [ -n "$browser" ]; then
+  browser="$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)"
+  [ -n "$browser" ] || stop "--browser needs chromium: \`apt-get install chromium\`, or open the printed address yourself"
+fi
 
 fetch_inputs
 say "building (the first time takes half an hour on two cores; every line is a step of it)"
@@ -56,23 +66,25 @@ origin="https://localhost:$port" portal="https://portal.localhost:$port"
 if [ -n "$reset" ]; then
   rm -rf "$state"/{config,client,host,data.img,system.img,signed.from,vars.fd,keys,tpm,machine-uuid}
 fi
-if ! grep -qsF "$portal" "$state/config/holdfast.toml"; then
-  rm -rf "$state/config"
+if [ ! -e "$state/config/holdfast.toml" ]; then
   "$holdfast" config new --site "$origin" --portal "$portal" "$state/config" > "$state/config.log"
+else
+  # The port may be another one today; the keys stay, or the data could not be opened.
+  sed -i "s#^site = .*#site = \"$origin\"#; s#^portal = .*#portal = \"$portal\"#" "$state/config/holdfast.toml"
 fi
-(exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null && stop "port $port is in use: stop what listens there, or choose another with --port"
 
-children=()
+# Children get a process group of their own (set -m), so that Ctrl-C reaches this script alone, which stops them in order.
+children=() machine_child=''
 finish() {
-  trap - EXIT INT TERM
-  for child in "${children[@]}"; do kill "$child" 2> /dev/null || true; done
+  trap - EXIT HUP INT TERM
+  for child in "${children[@]}"; do kill -- "-$child" 2> /dev/null || true; done
   for child in "${children[@]}"; do wait "$child" 2> /dev/null || true; done
   exit "${1:-0}"
 }
 trap 'finish 1' EXIT
 # shellcheck source=image/run/start-vm.sh
 . "$root/image/run/start-$mode.sh"
-trap 'echo; say "stopping"; stop_machine; finish 0' INT TERM
+trap 'echo; say "stopping"; stop_machine; finish 0' HUP INT TERM
 
 start_machine
 client=(--state "$state/client" --address "localhost:$port")
@@ -99,14 +111,15 @@ cat <<DONE
 
 DONE
 if [ -n "$browser" ]; then
-  program="$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)"
-  [ -n "$program" ] || stop "--browser needs chromium: install it (\`apt-get install chromium\`), or open $origin yourself"
   pin="$("$machine" spki "$state" "$port" "$(console_value certificate)")"
   sandbox=()
   [ "$(id -u)" != 0 ] || sandbox=(--no-sandbox)
-  "$program" "${sandbox[@]}" --user-data-dir="$(mktemp -d "$state/browser.XXXXXX")" --no-first-run --disable-background-networking \
-    --ignore-certificate-errors-spki-list="$pin" "$origin" > "$state/browser.log" 2>&1 &
+  rm -rf "$state/browser"
+  set -m
+  "$browser" "${sandbox[@]}" --user-data-dir="$state/browser" --no-first-run --disable-background-networking \
+    --ignore-certificate-errors-spki-list="$pin" "$origin" > "$state/browser.log" 2>&1 9>&- &
   children+=($!)
+  set +m
 fi
 wait "$machine_child" || true
 say "the machine has stopped"

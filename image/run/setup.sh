@@ -12,6 +12,10 @@ install_from_apt() { # packages
     || stop "apt-get could not install $*: run \`apt-get install $*\` to see why"
 }
 
+case "$root${state:-}" in
+  *[[:space:],]*) stop "the path $root has a space or a comma, which Nix 2.8 and QEMU do not take: use another folder" ;;
+esac
+
 missing=()
 command -v nix > /dev/null || missing+=(nix-bin)
 command -v python3 > /dev/null || missing+=(python3)
@@ -22,15 +26,25 @@ if [ ${#missing[@]} -gt 0 ]; then
   install_from_apt "${missing[@]}"
 fi
 
-settings='experimental-features = nix-command flakes
+settings="experimental-features = nix-command flakes
 substitute = false
 max-jobs = auto
-warn-dirty = false'
-if [ "$(id -u)" = 0 ] && [ ! -S /nix/var/nix/daemon-socket/socket ]; then
-  # Single-user Nix as root, as Debian's nix-bin alone gives it: root builds, inside the sandbox.
+cores = $(nproc)
+warn-dirty = false"
+if [ "$(id -u)" = 0 ]; then
   settings="$settings
-sandbox = true
+sandbox = true"
+  # Single-user Nix as root, as Debian's nix-bin alone gives it: root builds, inside the sandbox.
+  [ -S /nix/var/nix/daemon-socket/socket ] || settings="$settings
 build-users-group ="
+else
+  socket=/nix/var/nix/daemon-socket
+  if [ -d "$socket" ] && [ ! -x "$socket" ]; then
+    stop "you may not speak to this machine's Nix: \`sudo usermod -aG nix-users $(id -un)\`, log in again, and start again"
+  fi
+  if ! env -u NIX_CONFIG nix --extra-experimental-features nix-command show-config 2> /dev/null | grep -qx 'sandbox = true'; then
+    stop "this machine's Nix builds without a sandbox: write \`sandbox = true\` into /etc/nix/nix.conf, restart nix-daemon, and start again"
+  fi
 fi
 export NIX_CONFIG="$settings${NIX_CONFIG:+
 $NIX_CONFIG}"

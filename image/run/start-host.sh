@@ -11,8 +11,10 @@ holdfast: missing is the machine around it: no verified boot, no read-only root,
 DIFFERENT
   mkdir -p "$state/host"
   chmod 700 "$state/host"
+  set -m
   "$holdfast" listen --listen "127.0.0.1:$port" -- --credentials "$state/config" --data "$state/host" > "$console" 2>&1 &
   machine_child=$!
+  set +m
   children+=("$machine_child")
   local begin=$SECONDS
   until grep -qE '^holdfast: state (ready|waiting)' "$console"; do
@@ -23,6 +25,7 @@ DIFFERENT
 }
 
 stop_machine() {
+  [ -n "$machine_child" ] || return 0
   kill -TERM "$machine_child" 2> /dev/null || true
   for _ in $(seq 80); do kill -0 "$machine_child" 2> /dev/null || return 0; sleep 0.1; done
 }

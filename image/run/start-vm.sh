@@ -19,8 +19,10 @@ start_machine() {
   accel="$("$machine" accel "$state" "$kernel/bzImage")"
   [ "$accel" = kvm ] || say "KVM is not usable here: QEMU emulates the processor, which is slower"
   say "booting under Secure Boot ($accel); the console is in $console"
+  set -m
   "$machine" boot "$state" "$port" "$accel" > "$state/qemu.log" 2>&1 &
   machine_child=$!
+  set +m
   children+=("$machine_child")
   local begin=$SECONDS shown=0
   until tr -d '\r' < "$console" 2> /dev/null | grep -qE '^holdfast: state (ready|waiting)'; do
@@ -33,7 +35,8 @@ start_machine() {
 }
 
 stop_machine() { # by the power button, as a person would
-  python3 - "$state/qmp.sock" <<'PY' || true
+  [ -n "$machine_child" ] || return 0
+  python3 - "$state/qmp.sock" 2> /dev/null <<'PY' || true
 import socket, sys
 line = socket.socket(socket.AF_UNIX)
 line.connect(sys.argv[1])

@@ -41,7 +41,8 @@ case "$key" in
   *) [ -r "$key" ] || fail "cannot read the key $key" ;;
 esac
 work="$(mktemp -d)"
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work" "$out.part"' EXIT
+[ "$(realpath -m "$in")" != "$(realpath -m "$out")" ] || fail "IN and OUT are one file: the image that came out of the build stays as it is"
 start="$(sfdisk --json "$in" 2> /dev/null | jq -r '.partitiontable.partitions[] | select(.type == "C12A7328-F81F-11D2-BA4B-00A0C93EC93B") | .start' | head -n1 || true)"
 [ -n "$start" ] || fail "$in has no EFI system partition: is it the disk.img of \`nix build .#image\`?"
 cp --sparse=always --no-preserve=mode "$in" "$out.part"

@@ -142,6 +142,17 @@ impl Machine {
     }
 }
 
+/// Keeps the console for people, where `HOLDFAST_LOGS` names a folder.
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if let Some(folder) = std::env::var_os("HOLDFAST_LOGS") {
+            let file = Path::new(&folder).join(format!("console-{}.log", self.port));
+            // A log that cannot be written must not hide the verdict.
+            let _ = fs::write(file, self.console.text());
+        }
+    }
+}
+
 /// A port at 127.0.0.1 that nobody listens on now.
 ///
 /// # Panics

@@ -84,6 +84,17 @@ fn nothing_obeyed(spec: &Spec, machine: &Machine, journal: &TcpListener) {
         machine.console.tail(80)
     );
 
+    // The image has hardly anything that would obey them, so the first lock is looked at by itself.
+    let closed = machine.console.has("import_credentials=no is set");
+    assert!(
+        closed,
+        "systemd does not say that it takes no credentials:\n{console}"
+    );
+    assert!(
+        !machine.console.has("Received regular credentials"),
+        "{console}"
+    );
+
     let wire = fs::read(spec.capture.as_ref().expect("set before the start")).expect("the capture");
     assert!(wire.len() > 1000, "nothing was captured");
     let sent = |bytes: &[u8]| wire.windows(bytes.len()).any(|window| window == bytes);
