@@ -6,14 +6,7 @@ let
   debian = import ./debian { inherit system; };
   folder = name: path: builtins.path { inherit name path; };
 
-  kernel = import ./kernel.nix {
-    inherit debian;
-    config = builtins.path {
-      name = "kernel-config";
-      path = ../hardening/kernel;
-      filter = path: _: builtins.match ".*\\.(config|patch)" path != null;
-    };
-  };
+  kernel = import ./kernel.nix { inherit debian; config = folder "kernel-config" ../hardening/kernel; };
   rust = import ./rust.nix { inherit debian; };
   root = import ./root {
     inherit debian version;

@@ -64,4 +64,5 @@ let
 in
 {
   inherit lock input deb tree run bootstrap busybox;
+  package = name: deb (builtins.head (builtins.filter (package: package.package == name) lock.packages));
 }
