@@ -58,6 +58,10 @@ pub fn data(args: &ServeArgs) -> PathBuf {
 
 /// Gives up every power that serving does not need: files but the store's, new sockets, other programs.
 pub fn enter_sandbox(data: PathBuf) -> Result<(), Failure> {
+    // A static binary finds no `getrandom` by dlsym, so the getrandom crate reads /dev/urandom; it opens it at its first
+    // use and keeps it, which must be before the sandbox closes the way there.
+    getrandom::fill(&mut [0])
+        .map_err(|error| format!("the kernel gave no random bytes ({error}); restart the machine"))?;
     let limits = Limits {
         data_dir: data,
         readable: Vec::new(),
