@@ -1,61 +1,50 @@
 //! The serial console: every line with the moment at which it came.
 
+mod log;
+
+use crate::program::Watch;
+pub use log::Line;
+use log::Log;
 use std::{
+    fs::File,
     io::Read,
-    os::unix::net::UnixStream,
+    path::Path,
     sync::{Arc, Condvar, Mutex},
     thread,
     time::{Duration, Instant},
 };
-
-/// One line, without escape sequences and line end.
-#[derive(Debug, Clone)]
-pub struct Line {
-    /// When its first byte was read by the harness.
-    pub at: Instant,
-    /// What it says.
-    pub text: String,
-}
-
-#[derive(Debug, Default)]
-struct Log {
-    lines: Vec<Line>,
-    open: bool,
-    closed: bool,
-    escape: Escape,
-}
-
-/// Where in an ANSI escape sequence (ECMA-48, section 5.4) the stream is; the firmware draws with them.
-#[derive(Debug, Default, PartialEq)]
-enum Escape {
-    #[default]
-    None,
-    Start,
-    Control,
-}
 
 /// A reader of the console that runs beside the test.
 #[derive(Debug, Clone)]
 pub struct Console(Arc<(Mutex<Log>, Condvar)>);
 
 impl Console {
-    /// Reads `stream` until QEMU closes it.
-    pub fn read(mut stream: UnixStream) -> Self {
+    /// Follows the file into which QEMU writes the serial line, until QEMU has ended. A file and not a socket: QEMU writes byte by byte
+    /// and drops what a socket does not take at once.
+    ///
+    /// # Panics
+    /// When the file is not there.
+    pub fn follow(path: &Path, qemu: Watch) -> Self {
+        let mut file = File::open(path).expect("QEMU has made the file");
         let console = Self(Arc::default());
         let writer = console.clone();
         thread::spawn(move || {
             let mut buffer = [0; 4096];
             loop {
-                let count = stream.read(&mut buffer).unwrap_or(0);
+                // Asked first, so that what was written until the end is still read.
+                let ended = qemu.ended();
+                let count = file.read(&mut buffer).unwrap_or(0);
                 let mut log = writer.0.0.lock().unwrap();
-                if count == 0 {
-                    log.closed = true;
-                } else {
-                    log.take(&buffer[..count]);
-                }
+                log.take(&buffer[..count]);
+                log.closed = ended && count == 0;
+                let closed = log.closed;
+                drop(log);
                 writer.0.1.notify_all();
-                if count == 0 {
+                if closed {
                     return;
+                }
+                if count == 0 {
+                    thread::sleep(Duration::from_millis(10));
                 }
             }
         });
@@ -153,48 +142,5 @@ impl Console {
             .rev()
             .map(|line| format!("  | {}\n", line.text))
             .collect()
-    }
-}
-
-impl Log {
-    fn take(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.escape = match (&self.escape, byte) {
-                (Escape::None, 0x1b) => Escape::Start,
-                (Escape::Start, b'[') => Escape::Control,
-                (Escape::Control, 0x20..=0x3f) => Escape::Control,
-                (Escape::None, byte) => {
-                    self.put(byte);
-                    Escape::None
-                }
-                _ => Escape::None,
-            };
-        }
-    }
-
-    fn put(&mut self, byte: u8) {
-        match byte {
-            b'\n' | b'\r' => self.open = false,
-            // The console is ASCII but for box drawing, which no test reads.
-            byte => {
-                if !self.open {
-                    self.lines.push(Line {
-                        at: Instant::now(),
-                        text: String::new(),
-                    });
-                    self.open = true;
-                }
-                let shown = if byte.is_ascii() {
-                    char::from(byte)
-                } else {
-                    '?'
-                };
-                self.lines
-                    .last_mut()
-                    .expect("a line was just opened")
-                    .text
-                    .push(shown);
-            }
-        }
     }
 }

@@ -39,10 +39,7 @@ pub fn arguments(spec: &Spec, acceleration: Acceleration) -> Vec<String> {
         "-drive",
         &format!("if=pflash,unit=1,format=raw,file={}", at("vars.fd")),
     ]);
-    add(&[
-        "-chardev",
-        &format!("socket,id=serial,server=on,wait=on,path={}", at("serial")),
-    ]);
+    add(&["-chardev", &format!("file,id=serial,path={}", at("serial"))]);
     add(&["-serial", "chardev:serial"]);
     add(&["-qmp", &format!("unix:{},server=on,wait=off", at("qmp"))]);
     add(&[

@@ -70,11 +70,9 @@ impl Machine {
             .args(arguments(spec, acceleration))
             .stdin(Stdio::null())
             .stdout(Stdio::null());
-        let mut qemu = Running::start(command.stderr(log));
-        // QEMU waits for the reader of the serial port, so that no line is lost.
-        let serial = connect(&at("serial"), &mut qemu)?;
-        let console = Console::read(serial);
-        let qmp = Qmp::open(connect(&at("qmp"), &mut qemu)?)?;
+        let qemu = Running::start(command.stderr(log));
+        let qmp = Qmp::open(connect(&at("qmp"), &qemu)?)?;
+        let console = Console::follow(&at("serial"), qemu.watch());
         Some(Self {
             console,
             qmp,
@@ -173,7 +171,7 @@ fn wait_for_file(path: &Path) {
     }
 }
 
-fn connect(path: &Path, qemu: &mut Running) -> Option<UnixStream> {
+fn connect(path: &Path, qemu: &Running) -> Option<UnixStream> {
     let end = Instant::now() + limit(60);
     loop {
         match UnixStream::connect(path) {

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     process::{Child, Command},
+    sync::{Arc, Mutex},
 };
 
 /// Runs `command` to its end and gives back what it wrote to standard output.
@@ -37,7 +38,11 @@ pub fn call<A: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = 
 
 /// A child process that ends with its owner.
 #[derive(Debug)]
-pub struct Running(Child);
+pub struct Running(Watch);
+
+/// Tells whether a child process still runs, and does not keep it.
+#[derive(Debug, Clone)]
+pub struct Watch(Arc<Mutex<Child>>);
 
 impl Running {
     /// Starts `command`.
@@ -46,7 +51,7 @@ impl Running {
     /// When it cannot be started.
     pub fn start(command: &mut Command) -> Self {
         match command.spawn() {
-            Ok(child) => Self(child),
+            Ok(child) => Self(Watch(Arc::new(Mutex::new(child)))),
             Err(error) => {
                 panic!(
                     "{:?} does not start: {error}; is it on PATH?",
@@ -57,15 +62,29 @@ impl Running {
     }
 
     /// Whether it has ended by itself.
-    pub fn ended(&mut self) -> bool {
-        !matches!(self.0.try_wait(), Ok(None))
+    pub fn ended(&self) -> bool {
+        self.0.ended()
+    }
+
+    /// For a thread that reads what it writes.
+    pub fn watch(&self) -> Watch {
+        self.0.clone()
+    }
+}
+
+impl Watch {
+    /// Whether it has ended.
+    pub fn ended(&self) -> bool {
+        !matches!(self.0.lock().unwrap().try_wait(), Ok(None))
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Errors mean that it has ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        if let Ok(mut child) = self.0.0.lock() {
+            // Errors mean that it has ended already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }

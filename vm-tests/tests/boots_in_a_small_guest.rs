@@ -9,7 +9,7 @@ use holdfast_vm_tests::{
 };
 
 #[test]
-fn s_serves_in_192_mib() {
+fn s8_serves_in_192_mib() {
     let lab = Lab::new();
     let mut spec = lab.configured("machine");
     spec.memory = 192;

@@ -9,19 +9,19 @@ use holdfast_vm_tests::{
 };
 
 #[test]
-fn s_boots_with_nvme_and_e1000e() {
+fn s9_boots_with_nvme_and_e1000e() {
     start(Bus::Nvme, "e1000e");
 }
 
 #[test]
-fn s_boots_with_ahci_and_igb() {
+fn s9_boots_with_ahci_and_igb() {
     start(Bus::Ahci, "igb");
 }
 
 /// VMware's firmware starts from this disk, this build of EDK II has no driver for it. So the firmware finds the ESP on a SATA disk,
 /// and the kernel finds everything else where it belongs.
 #[test]
-fn s_boots_with_pvscsi_and_vmxnet3() {
+fn s9_boots_with_pvscsi_and_vmxnet3() {
     let lab = Lab::new();
     let mut spec = lab.configured("machine");
     spec.disks[0].1 = Bus::Pvscsi;

@@ -10,7 +10,7 @@ use holdfast_vm_tests::{
 use std::process::{Command, Stdio};
 
 #[test]
-fn s_boots_under_secure_boot_and_serves_every_page() {
+fn s1_boots_under_secure_boot_and_serves_every_page() {
     let lab = Lab::new();
     let spec = lab.configured("machine");
     let pages = pages();
@@ -28,7 +28,11 @@ fn s_boots_under_secure_boot_and_serves_every_page() {
     let bytes = assert_served(&machine, &pages);
     let first = shown(&machine);
     assert!(
-        !tls_1_2_accepted(machine.port),
+        accepted("-tls1_3", machine.port),
+        "a TLS 1.3 client was not let in"
+    );
+    assert!(
+        !accepted("-tls1_2", machine.port),
         "a TLS 1.2 client was let in"
     );
 
@@ -83,11 +87,11 @@ fn shown(machine: &Machine) -> [String; 5] {
     ]
 }
 
-fn tls_1_2_accepted(port: u16) -> bool {
+fn accepted(version: &str, port: u16) -> bool {
     let mut command = Command::new("openssl");
     command.args([
         "s_client",
-        "-tls1_2",
+        version,
         "-connect",
         &format!("127.0.0.1:{port}"),
     ]);

@@ -78,7 +78,7 @@ impl Used {
 }
 
 #[test]
-fn s_new_image_takes_over_the_data_disk_named_by_its_id() {
+fn s26_new_image_takes_over_the_data_disk_named_by_its_id() {
     let used = Used::new();
     let mut spec = used.lab.spec("new-image");
     spec.port = used.spec.port;
@@ -97,7 +97,7 @@ fn s_new_image_takes_over_the_data_disk_named_by_its_id() {
 }
 
 #[test]
-fn s_data_id_that_no_disk_holds_is_refused_and_none_is_made() {
+fn s20_data_id_that_no_disk_holds_is_refused_and_none_is_made() {
     let lab = Lab::new();
     let mut spec = lab.spec("absent");
     let id = "5d0c3f4e-0000-4000-8000-00000000beef";
@@ -115,7 +115,7 @@ fn s_data_id_that_no_disk_holds_is_refused_and_none_is_made() {
 }
 
 #[test]
-fn s_blanked_data_partition_is_refused() {
+fn s21_blanked_data_partition_is_refused() {
     let lab = Lab::new();
     let mut spec = lab.configured("blanked");
     let blank = lab.path("blank.img");
@@ -140,7 +140,7 @@ fn s_blanked_data_partition_is_refused() {
 }
 
 #[test]
-fn s_two_data_partitions_are_refused_by_name() {
+fn s22_two_data_partitions_are_refused_by_name() {
     let lab = Lab::new();
     let mut spec = lab.configured("two");
     for id in [ONE, OTHER] {
@@ -153,7 +153,7 @@ fn s_two_data_partitions_are_refused_by_name() {
 }
 
 #[test]
-fn s_data_partition_grows_with_its_disk() {
+fn s25_data_partition_grows_with_its_disk() {
     let used = Used::new();
     let before = used.data.range.end - used.data.range.start;
     used.spec.grow(3 << 30);

@@ -17,7 +17,7 @@ const BLOCK: u64 = 4096;
 const SUPERBLOCK: u64 = 1024;
 
 #[test]
-fn s_flipped_byte_in_the_root_is_stopped() {
+fn s3_flipped_byte_in_the_root_is_stopped() {
     let lab = Lab::new();
     let spec = lab.configured("root");
     let root = &gpt::partitions(spec.disk())[1];
@@ -28,7 +28,7 @@ fn s_flipped_byte_in_the_root_is_stopped() {
 
 /// Later than the mount: in the first bytes of a program that must run before anything is served.
 #[test]
-fn s_flipped_byte_in_a_program_is_stopped() {
+fn s3_flipped_byte_in_a_program_is_stopped() {
     let lab = Lab::new();
     let spec = lab.configured("program");
     let root = &gpt::partitions(spec.disk())[1];
@@ -37,7 +37,7 @@ fn s_flipped_byte_in_a_program_is_stopped() {
 }
 
 #[test]
-fn s_flipped_byte_in_the_verity_tree_is_stopped() {
+fn s3_flipped_byte_in_the_verity_tree_is_stopped() {
     let lab = Lab::new();
     let spec = lab.configured("tree");
     let tree = &gpt::partitions(spec.disk())[2];

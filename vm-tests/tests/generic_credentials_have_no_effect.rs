@@ -14,7 +14,7 @@ use holdfast_vm_tests::{
 use std::{fs, net::TcpListener};
 
 #[test]
-fn s_generic_credentials_and_arguments_by_firmware_have_no_effect() {
+fn s5_generic_credentials_and_arguments_by_firmware_have_no_effect() {
     let lab = Lab::new();
     let mut spec = lab.configured("firmware");
     let journal = listener();
@@ -38,7 +38,7 @@ fn s_generic_credentials_and_arguments_by_firmware_have_no_effect() {
 }
 
 #[test]
-fn s_files_on_the_esp_have_no_effect() {
+fn s5_files_on_the_esp_have_no_effect() {
     let lab = Lab::new();
     let mut spec = lab.configured("esp");
     let journal = listener();

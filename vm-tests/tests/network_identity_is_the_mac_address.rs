@@ -13,7 +13,7 @@ use std::{
 const MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
 
 #[test]
-fn s_dhcp_identity_and_address_stay_over_restarts_and_boot_waits_for_neither() {
+fn s11_dhcp_identity_and_address_stay_over_restarts_and_boot_waits_for_neither() {
     let lab = Lab::new();
     let mut spec = lab.configured("machine");
     let peer = Peer::new(&lab.path(""));

@@ -21,7 +21,7 @@ const UDP_PORTS: [u16; 18] = [
 ];
 
 #[test]
-fn s_no_listening_port_but_ours() {
+fn s10_no_listening_port_but_ours() {
     let lab = Lab::new();
     let mut spec = lab.spec("machine");
     let peer = Peer::new(&lab.path(""));

@@ -10,7 +10,7 @@ use std::time::Duration;
 const PROMISE: u64 = 10;
 
 #[test]
-fn s_power_button_stops_cleanly_within_ten_seconds() {
+fn s12_power_button_stops_cleanly_within_ten_seconds() {
     let lab = Lab::new();
     let spec = lab.configured("machine");
     let mut machine = spec.start();

@@ -16,7 +16,7 @@ use holdfast_vm_tests::{
 const REFUSALS: [&str; 2] = ["Access Denied", "Security Violation"];
 
 #[test]
-fn s_signed_uki_boots() {
+fn s1_signed_uki_boots() {
     let lab = Lab::new();
     let machine = offline(lab.spec("signed")).start();
     machine.console.wait(&["Linux version"], limit(180));
@@ -24,14 +24,14 @@ fn s_signed_uki_boots() {
 }
 
 #[test]
-fn s_unsigned_uki_is_refused() {
+fn s2_unsigned_uki_is_refused() {
     let lab = Lab::new();
     refused(&offline(lab.spec_of("unsigned", &inputs().image)));
     println!("figure: 1 unsigned image refused");
 }
 
 #[test]
-fn s_foreign_signed_uki_is_refused() {
+fn s2_foreign_signed_uki_is_refused() {
     let lab = Lab::new();
     let foreign = KeyPair::make(&lab.path(""), "foreign");
     let image = lab.path("foreign-signed.img");
@@ -41,7 +41,7 @@ fn s_foreign_signed_uki_is_refused() {
 }
 
 #[test]
-fn s_altered_kernel_or_command_line_is_refused() {
+fn s2_altered_kernel_or_command_line_is_refused() {
     let lab = Lab::new();
     for section in [".linux", ".cmdline"] {
         let spec = offline(lab.spec(section));

@@ -13,7 +13,7 @@ use holdfast_vm_tests::{
 const REFUSED: &str = "holdfast: refused:";
 
 #[test]
-fn s_wrong_value_is_refused_with_its_line() {
+fn s14_wrong_value_is_refused_with_its_line() {
     let lab = Lab::new();
     let mut spec = lab.spec("wrong");
     let wrong = Configuration::new(spec.port)
@@ -25,7 +25,7 @@ fn s_wrong_value_is_refused_with_its_line() {
 }
 
 #[test]
-fn s_unknown_key_is_refused_with_its_line() {
+fn s14_unknown_key_is_refused_with_its_line() {
     let lab = Lab::new();
     let mut spec = lab.spec("unknown");
     let toml = Configuration::new(spec.port).toml() + "[origins]\nsite = 1\n";
@@ -35,7 +35,7 @@ fn s_unknown_key_is_refused_with_its_line() {
 }
 
 #[test]
-fn s_missing_configuration_is_refused() {
+fn s15_missing_configuration_is_refused() {
     let lab = Lab::new();
     refused(&lab.spec("nothing"), &["holdfast.toml"]);
     let mut spec = lab.spec("no-secret");
@@ -44,7 +44,7 @@ fn s_missing_configuration_is_refused() {
 }
 
 #[test]
-fn s_surplus_credential_is_refused_by_name() {
+fn s15_surplus_credential_is_refused_by_name() {
     let lab = Lab::new();
     let mut spec = lab.configured("surplus");
     spec.credential("holdfast.surplus", "1");
@@ -52,7 +52,7 @@ fn s_surplus_credential_is_refused_by_name() {
 }
 
 #[test]
-fn s_credential_from_two_sources_is_refused() {
+fn s16_credential_from_two_sources_is_refused() {
     let lab = Lab::new();
     let mut spec = lab.configured("twice");
     spec.firmware_credential("holdfast.root-key", ROOT_KEY);
@@ -60,7 +60,7 @@ fn s_credential_from_two_sources_is_refused() {
 }
 
 #[test]
-fn s_configuration_disk_works() {
+fn s17_configuration_disk_works() {
     let lab = Lab::new();
     let mut spec = lab.spec("disk");
     let disk = lab.path("configuration.img");

@@ -9,7 +9,7 @@ use holdfast_vm_tests::{
 };
 
 #[test]
-fn s_root_is_truly_read_only() {
+fn s4_root_is_truly_read_only() {
     let lab = Lab::new();
     let spec = lab.configured("machine");
     let before = gpt::partitions(spec.disk());

@@ -134,6 +134,9 @@ pub enum ConfigCommand {
     Check {
         /// The folder with `holdfast.toml` and the secrets beside it
         dir: PathBuf,
+        /// Write JSON to standard output
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -149,6 +152,9 @@ pub struct ConfigNewArgs {
     /// Enrol the first device by a code on the console instead of an operator's key
     #[arg(long)]
     pub console_code: bool,
+    /// Write JSON to standard output
+    #[arg(long)]
+    pub json: bool,
     /// Where to write; made if it does not exist
     pub outdir: PathBuf,
 }

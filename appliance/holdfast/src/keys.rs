@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use data_encoding::{BASE64, HEXLOWER};
+use holdfast_server::protocol::Method;
 use holdfast_server::{Pin, device_certificate};
 use rcgen::{KeyPair, PKCS_ED25519, PublicKeyData as _};
 use zeroize::Zeroizing;
@@ -69,13 +70,28 @@ pub fn new(args: &ConfigNewArgs) -> Result<(), Failure> {
             .into());
         }
     }
-    for (name, text) in files {
+    for (name, text) in &files {
         write_new(&args.outdir.join(name), text)?;
     }
     let certificate = device_certificate(&identity)?;
     let pin = Pin::of_certificate(&certificate)
         .ok_or("the identity key cannot be read back; try again")?;
-    explain(args, &pin);
+    if args.json {
+        let names: Vec<_> = files.iter().map(|(name, _)| name).collect();
+        println!(
+            "{}",
+            serde_json::json!({
+                "folder": args.outdir,
+                "files": names,
+                "site": site.to_string(),
+                "portal": portal.to_string(),
+                "enrolment": enrolment(!args.console_code),
+                "identity": pin,
+            })
+        );
+    } else {
+        explain(args, &pin);
+    }
     Ok(())
 }
 
@@ -95,14 +111,16 @@ Identity: {pin}
 Hand the three holdfast.* files to the machine in one of these ways:
 
   A config disk, on bare metal or any cloud (a small FAT volume with this label):
-    truncate -s 4M config.img && mkfs.vfat -n HOLDFASTCFG config.img
-    mcopy -i config.img {dir}/holdfast.* ::
+    umask 077
+    truncate -s 4M \"{dir}/config.img\" && mkfs.vfat -n HOLDFASTCFG \"{dir}/config.img\"
+    mcopy -i \"{dir}/config.img\" \"{dir}\"/holdfast.* ::
 
   SMBIOS strings, with QEMU (one per file; pass them in a file, so that no process list shows them):
-    for f in {dir}/holdfast.*; do
+    umask 077
+    for f in \"{dir}\"/holdfast.*; do
       printf 'io.systemd.credential.binary:%s=%s' \"${{f##*/}}\" \"$(base64 -w0 \"$f\")\" > \"{dir}/smbios.${{f##*/}}\"
     done
-    qemu-system-x86_64 … -smbios type=11,path={dir}/smbios.holdfast.toml -smbios type=11,path=…
+    qemu-system-x86_64 … -smbios type=11,path=\"{dir}/smbios.holdfast.toml\" -smbios type=11,path=…
 
 Then enrol this workstation:
   {enrol}",
@@ -121,9 +139,23 @@ Then enrol this workstation:
 }
 
 /// Checks a folder of credentials as the appliance would at its start.
-pub fn check(dir: &Path) -> Result<(), Failure> {
+pub fn check(dir: &Path, json: bool) -> Result<(), Failure> {
     let credentials = Credentials::read(dir)?;
     let config = &credentials.config;
+    if json {
+        println!(
+            "{}",
+            serde_json::json!({
+                "site": config.origin.site.to_string(),
+                "portal": config.origin.portal.to_string(),
+                "enrolment": enrolment(config.operator.is_some()),
+                "identity_key": credentials.identity_key.is_some(),
+                "web_certificate": credentials.tls.is_some(),
+                "data_id": config.data_id.map(|id| id.to_string()),
+            })
+        );
+        return Ok(());
+    }
     println!("The configuration in {} is good.", dir.display());
     println!("  site             {}", config.origin.site);
     println!("  portal           {}", config.origin.portal);
@@ -159,6 +191,15 @@ pub fn check(dir: &Path) -> Result<(), Failure> {
                 .to_string())
     );
     Ok(())
+}
+
+/// The method as the device protocol names it.
+fn enrolment(by_operator: bool) -> Method {
+    if by_operator {
+        Method::OperatorKey
+    } else {
+        Method::Code
+    }
 }
 
 fn origin(text: &str, option: &str) -> Result<Origin, Failure> {

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => return serve::serve(&args),
         Command::Listen(args) => listen::listen(&args),
         Command::Config(ConfigCommand::New(args)) => keys::new(&args),
-        Command::Config(ConfigCommand::Check { dir }) => keys::check(&dir),
+        Command::Config(ConfigCommand::Check { dir, json }) => keys::check(&dir, json),
         Command::Enroll(args) => client::enrol::run(args),
         Command::Site(SiteCommand::Push(args)) => client::push::run(&args),
         Command::Site(SiteCommand::Versions(args)) => client::report::versions(&args),

@@ -16,8 +16,10 @@ use tokio::sync::watch;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::body::Outgoing;
 use crate::enrolment::proof::{Binding, EXPORTER_LABEL};
 use crate::pin::Pin;
+use crate::progress::Progress;
 use crate::request;
 use crate::server::Shared;
 
@@ -25,6 +27,10 @@ use crate::server::Shared;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Time for a request's header, and for the next one to begin.
 const HEADER: Duration = Duration::from_secs(10);
+/// Time without progress after which a connection is ended.
+const STALL: Duration = Duration::from_secs(60);
+/// Time for a connection to finish what it does, once it is to end.
+const LINGER: Duration = Duration::from_secs(5);
 /// Most bytes of a request's header.
 const HEADER_BYTES: usize = 16 * 1024;
 /// Most header fields.
@@ -54,9 +60,11 @@ pub(crate) async fn accept(
 ) {
     loop {
         // Over the bound, new connections wait in the kernel's queue.
-        let Ok(permit) = Arc::clone(&shared.connections).acquire_owned().await else {
-            return;
+        let permit = tokio::select! {
+            permit = Arc::clone(&shared.connections).acquire_owned() => permit,
+            _ = stop.wait_for(|stop| *stop) => return,
         };
+        let Ok(permit) = permit else { return };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => return,
@@ -66,10 +74,14 @@ pub(crate) async fn accept(
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
+        // One that has too many already is closed here, before it costs anything.
+        let Some(place) = shared.peers.enter(peer.ip()) else {
+            continue;
+        };
         let (shared, stop) = (Arc::clone(&shared), stop.clone());
         tokio::spawn(async move {
             serve(shared, stream, peer, stop).await;
-            drop(permit);
+            drop((permit, place));
         });
     }
 }
@@ -98,27 +110,44 @@ async fn serve(
         Side::Web
     };
     let connection = Arc::new(Connection { peer, side });
+    let progress = Progress::new();
+    let watched = Arc::clone(&progress);
     let service = service_fn(move |request: http::Request<Incoming>| {
         let (shared, connection) = (Arc::clone(&shared), Arc::clone(&connection));
-        async move { Ok::<_, Infallible>(request::answer(&shared, &connection, request).await) }
+        let progress = Arc::clone(&progress);
+        async move {
+            let working = progress.work();
+            let response = request::answer(&shared, &connection, request).await;
+            drop(working);
+            Ok::<_, Infallible>(response.map(|body| Outgoing { body, progress }))
+        }
     });
     let io = TokioIo::new(tls);
     // How a connection ends (reset, timeout, protocol error) concerns the client alone: each request was recorded.
     if h2 {
-        let mut connection = pin!(http2_builder().serve_connection(io, service));
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
-        }
-        let _ = connection.await;
+        let connection = http2_builder().serve_connection(io, service);
+        drive(connection, |it| it.graceful_shutdown(), &watched, stop).await;
     } else {
-        let mut connection = pin!(http1_builder().serve_connection(io, service));
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
-        }
-        let _ = connection.await;
+        let connection = http1_builder().serve_connection(io, service);
+        drive(connection, |it| it.graceful_shutdown(), &watched, stop).await;
     }
+}
+
+/// Drives a connection to its end, which comes at a stop and for want of progress too.
+async fn drive<C: Future>(
+    connection: C,
+    finish: impl FnOnce(std::pin::Pin<&mut C>),
+    progress: &Progress,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut connection = pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = stop.wait_for(|stop| *stop) => {}
+        () = progress.stalled(STALL) => {}
+    }
+    finish(connection.as_mut());
+    let _ = tokio::time::timeout(LINGER, connection).await;
 }
 
 async fn handshake(shared: &Shared, stream: TcpStream) -> Option<(TlsStream<TcpStream>, bool)> {

@@ -100,14 +100,17 @@ impl Shared {
     }
 
     /// Puts a fresh code in place of one that has lapsed; tells when the one in place lapses.
+    ///
+    /// After the first enrolment none follows. The last one is shown no more, but stays until it lapses: the device that
+    /// was enrolled by it may have lost the answer, and asks again.
     pub(crate) fn refresh_code(&self) -> Option<Instant> {
-        if !self.enrolling() {
-            *self.code() = None;
-            return None;
-        }
         let now = self.clock.monotonic();
         let mut shown = self.code();
         if shown.as_ref().and_then(|shown| shown.code(now)).is_none() {
+            if !self.enrolling() {
+                *shown = None;
+                return None;
+            }
             let mut random = Zeroizing::new([0_u8; 17]);
             *shown = match aws_lc_rs::rand::fill(&mut *random) {
                 Ok(()) => Some(Shown::new(Code::from_random(&random), now)),

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use http::Response;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
+use http::{Response, StatusCode};
 
 use crate::body::Body;
 use crate::rejection::Voice;
@@ -20,12 +20,15 @@ const PERMISSIONS: &str = "accelerometer=(), browsing-topics=(), camera=(), disp
 /// Adds what every answer carries; a handler's own Content-Security-Policy and Cache-Control stand.
 pub(crate) fn add(shared: &Arc<Shared>, context: &RequestContext, response: &mut Response<Body>) {
     if context.head && context.voice != Voice::Api {
-        let length = response.body().len();
+        let (status, length) = (response.status(), response.body().len());
         *response.body_mut() = Body::Empty;
         let headers = response.headers_mut();
-        headers
-            .entry(http::header::CONTENT_LENGTH)
-            .or_insert_with(|| HeaderValue::from(length));
+        // A 304 may tell no other length than the 200's (RFC 9110, section 8.6), and its own body has none.
+        if status != StatusCode::NOT_MODIFIED {
+            headers
+                .entry(http::header::CONTENT_LENGTH)
+                .or_insert_with(|| HeaderValue::from(length));
+        }
     }
     let headers = response.headers_mut();
     let fixed = |name: &'static str| HeaderName::from_static(name);

@@ -42,6 +42,14 @@ struct Access<'a> {
     micros: u64,
 }
 
+/// An event that could not be kept.
+#[derive(Serialize)]
+struct Lost<'a> {
+    kind: &'static str,
+    event: &'a holdfast_audit::Event,
+    reason: String,
+}
+
 #[derive(Serialize)]
 struct Refusal<'a> {
     kind: &'static str,
@@ -115,6 +123,15 @@ pub(crate) fn refusal(context: &RequestContext, rejection: &Rejection) {
             reason: reason.clone(),
         });
     }
+}
+
+/// Notes an event that found no room in the store.
+pub(crate) fn lost(event: &holdfast_audit::Event, error: &holdfast_store::Error) {
+    write_line(&Lost {
+        kind: "event-not-kept",
+        event,
+        reason: error.to_string(),
+    });
 }
 
 fn write_line(line: &impl Serialize) {

@@ -2,7 +2,7 @@
 
 use holdfast_policy::Denied;
 use holdfast_site::{PathError, pages};
-use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use crate::body::Body;
@@ -42,6 +42,8 @@ pub(crate) enum Rejection {
     Enrolment(&'static str),
     /// The pushed site breaks a rule.
     Site(holdfast_site::Error),
+    /// There is no memory now for one more answer of this size.
+    Busy,
     /// Our own failure; its text goes to the log, not to the client.
     Internal(String),
 }
@@ -57,6 +59,7 @@ impl Rejection {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Site(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -74,6 +77,7 @@ impl Rejection {
             Self::Slow => "The request took too long",
             Self::Enrolment(_) => "The device was not enrolled",
             Self::Site(_) => "The site was refused",
+            Self::Busy => "Too much is being downloaded at once",
             Self::Internal(_) => "Something failed on our side",
         }
     }
@@ -95,6 +99,7 @@ impl Rejection {
             Self::Slow => "Send it again over a faster connection.".to_owned(),
             Self::Enrolment(why) => (*why).to_owned(),
             Self::Site(error) => error.to_string(),
+            Self::Busy => "Try again in a few seconds.".to_owned(),
             Self::Internal(_) => {
                 format!(
                     "Try again; if it stays, give the operator the number {id}, which the log tells more about."
@@ -126,8 +131,14 @@ impl Rejection {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        if let Self::Method(allowed) = self {
-            headers.insert(ALLOW, HeaderValue::from_static(allowed));
+        match self {
+            Self::Method(allowed) => {
+                headers.insert(ALLOW, HeaderValue::from_static(allowed));
+            }
+            Self::Busy => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            _ => {}
         }
         response
     }

@@ -92,10 +92,7 @@ fn web(shared: &Arc<Shared>, context: &mut RequestContext, request: &Request<Inc
     // resolve → decide → handle
     match host {
         Host::Site => {
-            let page = match Page::resolve(shared, &path)? {
-                handlers::Found::Page(page) => page,
-                handlers::Found::Answer(response) => return Ok(response),
-            };
+            let page = Page::resolve(shared, &path, request.uri().query())?;
             let permit = shared
                 .policy
                 .decide::<View<Page>>(&context.principal, page, &channel)?;

@@ -16,13 +16,20 @@ use crate::connection;
 use crate::console::{Show, keep_code};
 use crate::device::{self, FirstEnrolment};
 use crate::enrolment::code::Shown;
+use crate::enrolment::refusals::Refusals;
 use crate::error::Error;
 use crate::keys::Keys;
+use crate::peers::Peers;
+use crate::record;
+use crate::room::Room;
 use crate::settings::Settings;
 use crate::tls::Tls;
 
 /// How long requests in flight may take to finish at a stop.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// One peer may have this part of all connections.
+const SHARE_OF_PEER: usize = 4;
 
 /// What every request may use.
 pub(crate) struct Shared {
@@ -37,11 +44,14 @@ pub(crate) struct Shared {
     pub(crate) code_spent: Notify,
     pub(crate) devices: AtomicUsize,
     pub(crate) first_done: AtomicBool,
-    /// Held while a version is made live, so that the store and memory agree on the order.
-    pub(crate) publishing: tokio::sync::Mutex<()>,
+    /// Held while a version is kept and made live, so that the store and memory agree on the order.
+    pub(crate) publishing: Arc<tokio::sync::Mutex<()>>,
     /// Held while a device is enrolled.
-    pub(crate) enrolment: tokio::sync::Mutex<()>,
+    pub(crate) enrolment: Arc<tokio::sync::Mutex<()>>,
+    pub(crate) refusals: Mutex<Refusals>,
     pub(crate) connections: Arc<Semaphore>,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) room: Room,
     pub(crate) requests: AtomicU64,
     pub(crate) boot: u32,
     pub(crate) show: watch::Sender<Show>,
@@ -107,6 +117,8 @@ impl Server {
             site: Site::open(store.clone(), settings.cache_bytes)?,
             policy: Policy::load()?,
             connections: Arc::new(Semaphore::new(settings.max_connections)),
+            peers: Peers::new((settings.max_connections / SHARE_OF_PEER).max(1)),
+            room: Room::new(),
             store,
             settings,
             clock,
@@ -116,8 +128,9 @@ impl Server {
             code_spent: Notify::new(),
             devices: AtomicUsize::new(devices),
             first_done: AtomicBool::new(first_done),
-            publishing: tokio::sync::Mutex::new(()),
-            enrolment: tokio::sync::Mutex::new(()),
+            publishing: Arc::default(),
+            enrolment: Arc::default(),
+            refusals: Mutex::default(),
             requests: AtomicU64::new(0),
             boot: u32::from_be_bytes(boot),
             show: watch::channel(blank).0,
@@ -163,18 +176,25 @@ impl Server {
         let _ = stopping.send(true);
         // Every task holds a receiver until it is done.
         let _ = tokio::time::timeout(GRACE, stopping.closed()).await;
+        shared.keep_counted().await?;
         shared.note(Kind::Stopped).await
     }
 }
 
 impl Shared {
     async fn note(&self, kind: Kind) -> Result<(), Error> {
+        let event = self.event(kind, Actor::Machine, "", Outcome::Done);
+        self.keep(&event).await
+    }
+
+    /// Keeps an event of no act of its own. On a full disk it goes to the log instead: pages must be served even so.
+    pub(crate) async fn keep(&self, event: &Event) -> Result<(), Error> {
         let mut batch = Batch::new();
-        holdfast_audit::append(
-            &mut batch,
-            &self.event(kind, Actor::Machine, "", Outcome::Done),
-        )?;
-        self.store.commit(batch).await?;
+        holdfast_audit::append(&mut batch, event)?;
+        match self.store.commit(batch).await {
+            Err(error) if error.is_full() => record::lost(event, &error),
+            outcome => drop(outcome?),
+        }
         Ok(())
     }
 

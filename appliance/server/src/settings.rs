@@ -16,8 +16,12 @@ impl Authority {
     #[must_use]
     pub fn is(&self, authority: &str) -> bool {
         let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.is_empty() => (host, port.parse().ok()),
-            Some(_) => return false,
+            Some((host, port)) => {
+                // Plain digits: `u16` alone would take a sign and leading zeros as well.
+                let plain = port.bytes().all(|digit| digit.is_ascii_digit());
+                let plain = plain && !port.starts_with('0');
+                (host, port.parse().ok().filter(|_| plain))
+            }
             None => (authority, Some(443)),
         };
         host.eq_ignore_ascii_case(&self.host) && port == Some(self.port)
@@ -80,6 +84,7 @@ mod tests {
             port: 8443,
         };
         assert!(local.is("localhost:8443") && local.is("LOCALHOST:8443"));
+        assert!(!local.is("localhost:+8443") && !local.is("localhost:08443"));
         assert!(!local.is("localhost") && !local.is("localhost:443") && !local.is("localhost:"));
         let public = Authority {
             host: "example.org".to_owned(),

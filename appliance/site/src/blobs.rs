@@ -1,14 +1,17 @@
-//! Blobs in the store: a record that finds the blob by its hash, and sealed chunks of at most 1 MiB.
+//! Blobs in the store: a record that finds the blob by its hash, and sealed chunks of a little less than 1 MiB.
 
 use bytes::Bytes;
-use holdfast_store::{Record, Snapshot, Store, Table};
+use holdfast_store::{Batch, Record, Snapshot, Store, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{BlobRef, Digest};
 use crate::error::Error;
 
-/// Bytes of a chunk; only a blob's last one is shorter.
-pub(crate) const CHUNK: u64 = 1024 * 1024;
+/// Bytes of a chunk; only a blob's last one is shorter. One page less than 1 MiB: the engine rounds a value with what
+/// sealing, key and page header add to it up to the next power of two of pages, so that a whole 1 MiB would take 2.
+pub(crate) const CHUNK: u64 = 1024 * 1024 - 4096;
+/// Chunks that one transaction removes, more or less.
+const REMOVED_AT_ONCE: u64 = 64;
 /// Chunks, by the blob's random data id and the chunk's number, big endian.
 pub(crate) const CHUNKS: Table = Table::plain("site-chunks");
 
@@ -127,6 +130,55 @@ fn chunk(snapshot: &Snapshot, blob: &Blob, number: u64) -> Result<Bytes, Error> 
     }
     // The bytes go on to be served to anyone who may see them; wiping them here would protect nothing.
     Ok(Bytes::from(std::mem::take(&mut *bytes)))
+}
+
+/// A blob of which chunks are committed and its record is not yet, by its data id. What of these is there when the store
+/// is opened was left behind by an upload that broke.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Unfinished {
+    /// Bytes that the blob was to have.
+    pub(crate) length: u64,
+}
+
+impl Record for Unfinished {
+    const TABLE: Table = Table::plain("site-unfinished");
+    const VERSION: u16 = 1;
+}
+
+/// Removes the chunks of broken uploads. For start-up, before anything is uploaded.
+pub(crate) fn remove_unfinished(store: &Store) -> Result<(), Error> {
+    let left: Vec<_> = store
+        .snapshot()?
+        .all::<Unfinished>()?
+        .collect::<Result<_, _>>()?;
+    let mut batch = Batch::new();
+    let mut waiting = 0_u64;
+    for (key, found) in left {
+        let data = <[u8; 16]>::try_from(key.as_slice())
+            .map_err(|_| Error::Damaged("a data id has another length".to_owned()))?;
+        let chunks = found.record.length.div_ceil(CHUNK);
+        for number in 0..chunks {
+            batch.delete(CHUNKS, chunk_key(&data, number));
+        }
+        batch.delete(Unfinished::TABLE, data);
+        waiting = waiting.saturating_add(chunks);
+        if waiting >= REMOVED_AT_ONCE {
+            waiting = 0;
+            remove(store, std::mem::take(&mut batch))?;
+        }
+    }
+    remove(store, batch)
+}
+
+fn remove(store: &Store, batch: Batch) -> Result<(), Error> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    match store.commit_blocking(batch) {
+        // Even removing takes room for a moment. Without it the pages are served all the same; the next start tries again.
+        Err(error) if !error.is_full() => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Checks that a manifest's blob is stored with the length it tells.

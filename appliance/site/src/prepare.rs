@@ -1,6 +1,9 @@
 //! Making a manifest of a scanned folder: hashing and precompressing in parallel, on the workstation.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,13 +38,10 @@ impl Source {
         match self {
             Self::Memory(bytes) => Ok(bytes.clone()),
             Self::File(path) => {
-                let bytes = read(path)?;
+                // Whatever is read here travels only if it is what was hashed.
+                let bytes = read(path, None)?;
                 if BlobRef::of(&bytes) != blob {
-                    return Err(Error::Refused {
-                        path: path.clone(),
-                        reason: "changed while it was being pushed".to_owned(),
-                        way_out: "wait for your generator to finish and push again",
-                    });
+                    return Err(changed(path));
                 }
                 Ok(bytes)
             }
@@ -121,7 +121,7 @@ pub fn prepare(
 }
 
 fn prepare_page(found: &Found) -> Result<Page, Error> {
-    let bytes = read(&found.file)?;
+    let bytes = read(&found.file, Some(found.identity))?;
     let identity = BlobRef::of(&bytes);
     let content_type = content_type(found.path.as_str());
     let mut sources = vec![(identity, Source::File(found.file.clone()))];
@@ -155,11 +155,27 @@ fn prepare_page(found: &Found) -> Result<Page, Error> {
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let bytes = std::fs::read(path).map_err(|source| Error::Read {
+/// Reads a regular file. With `identity` (device and inode) it must still be the one that was found, so that no symbolic
+/// link that took its place, or that of a folder above it, can publish a file from outside.
+fn read(path: &Path, identity: Option<(u64, u64)>) -> Result<Vec<u8>, Error> {
+    let failed = |source| Error::Read {
         path: path.to_owned(),
         source,
-    })?;
+    };
+    // Looked at first as well: opening a pipe would wait for its other end.
+    if !std::fs::symlink_metadata(path).map_err(failed)?.is_file() {
+        return Err(changed(path));
+    }
+    let file = File::open(path).map_err(failed)?;
+    let opened = file.metadata().map_err(failed)?;
+    let same = identity.is_none_or(|identity| identity == (opened.dev(), opened.ino()));
+    if !opened.is_file() || !same {
+        return Err(changed(path));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(Error::Refused {
             path: path.to_owned(),
@@ -168,4 +184,39 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
         });
     }
     Ok(bytes)
+}
+
+fn changed(path: &Path) -> Error {
+    Error::Refused {
+        path: path.to_owned(),
+        reason: "changed while it was being pushed".to_owned(),
+        way_out: "wait for your generator to finish and push again",
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::scan::scan;
+
+    #[test]
+    fn link_that_takes_a_files_place_after_the_scan_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (site, secret) = (dir.path().join("site"), dir.path().join("secret"));
+        let (folder, page) = (site.join("a"), site.join("a/page"));
+        for dir in [&folder, &secret] {
+            std::fs::create_dir_all(dir).unwrap();
+            std::fs::write(dir.join("page"), "text").unwrap();
+        }
+        let found = scan(&site).unwrap();
+        assert!(prepare(&found, 1, &|_| {}).is_ok());
+        std::fs::rename(&page, site.join("a/old")).unwrap();
+        std::os::unix::fs::symlink(secret.join("page"), &page).unwrap();
+        let refused = |scan| prepare(scan, 1, &|_| {}).unwrap_err().to_string();
+        assert!(refused(&found).contains("changed"));
+        std::fs::rename(&folder, site.join("b")).unwrap();
+        std::os::unix::fs::symlink(&secret, &folder).unwrap();
+        assert!(refused(&found).contains("changed"));
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -11,8 +12,8 @@ use crate::path::{PagePath, PathError, is_reserved};
 pub const MAX_FILE: u64 = 512 * 1024 * 1024;
 /// Deepest nesting of folders.
 const MAX_DEPTH: usize = 128;
-/// Folders of version control, which are never part of a site.
-const NEVER_PAGES: [&str; 4] = [".git", ".hg", ".svn", ".DS_Store"];
+/// The one name with a leading dot that sites serve (RFC 8615).
+const WELL_KNOWN: &str = ".well-known";
 
 /// A file that becomes a page.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct Found {
     pub file: PathBuf,
     /// Its size in bytes.
     pub length: u64,
+    /// Device and inode: what is opened later must still be this file.
+    pub(crate) identity: (u64, u64),
 }
 
 /// What a folder holds.
@@ -30,7 +33,7 @@ pub struct Found {
 pub struct Scan {
     /// Files to serve, sorted by path.
     pub files: Vec<Found>,
-    /// Paths that are left out on purpose: reserved names and version control.
+    /// Paths that are left out on purpose: reserved names, and names that begin with a dot (a folder counts once).
     pub left_out: Vec<String>,
 }
 
@@ -56,7 +59,7 @@ pub fn scan(dir: &Path) -> Result<Scan, Error> {
             })?;
             let name = segment(&file)?;
             let path = format!("{prefix}/{name}");
-            if NEVER_PAGES.contains(&name.as_str()) {
+            if is_hidden(&name) && !path.eq_ignore_ascii_case("/.holdfast") {
                 scan.left_out.push(path);
             } else if metadata.is_dir() {
                 if is_reserved(&path) && !path.ends_with(".cedar") {
@@ -94,6 +97,11 @@ pub fn scan(dir: &Path) -> Result<Scan, Error> {
     scan.files.sort_by(|a, b| a.path.cmp(&b.path));
     scan.left_out.sort();
     Ok(scan)
+}
+
+/// Version control, editors and secrets such as `.env` hide like this; none of them is meant for the world.
+fn is_hidden(name: &str) -> bool {
+    name.starts_with('.') && name != WELL_KNOWN
 }
 
 fn segment(file: &Path) -> Result<String, Error> {
@@ -143,6 +151,7 @@ fn page(path: String, file: PathBuf, metadata: &fs::Metadata) -> Result<Found, E
         path,
         file,
         length: metadata.len(),
+        identity: (metadata.dev(), metadata.ino()),
     })
 }
 
@@ -151,5 +160,40 @@ fn refused(path: &Path, reason: &str, way_out: &'static str) -> Error {
         path: path.to_owned(),
         reason: reason.to_owned(),
         way_out,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_files_are_left_out_and_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [
+            ".git/config",
+            ".well-known/security.txt",
+            "a/.well-known/b",
+            "a/.env",
+            "index.html",
+        ] {
+            let file = dir.path().join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, name).unwrap();
+        }
+        // Not even looked at: a link is refused elsewhere.
+        std::os::unix::fs::symlink("/etc/passwd", dir.path().join(".link")).unwrap();
+        let found = scan(dir.path()).unwrap();
+        let pages: Vec<_> = found.files.iter().map(|f| f.path.as_str()).collect();
+        assert_eq!(
+            pages,
+            [
+                "/.well-known/security.txt",
+                "/a/.well-known/b",
+                "/index.html"
+            ]
+        );
+        assert_eq!(found.left_out, ["/.git", "/.link", "/a/.env"]);
     }
 }

@@ -1,9 +1,11 @@
 //! Receiving blobs: each is hashed as it comes and becomes visible only when its hash is right.
 
-use holdfast_store::{Batch, Store};
+use std::collections::HashSet;
+
+use holdfast_store::{Batch, Record as _, Store};
 use sha2::{Digest as _, Sha256};
 
-use crate::blobs::{Blob, CHUNK, CHUNKS, chunk_key, find};
+use crate::blobs::{Blob, CHUNK, CHUNKS, Unfinished, chunk_key, find};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::scan::MAX_FILE;
@@ -11,11 +13,14 @@ use crate::scan::MAX_FILE;
 /// Bytes that wait for a common commit.
 const GROUP: usize = 4 * 1024 * 1024;
 
-/// One upload of any number of blobs. Dropping it loses what was not yet committed, and nothing else.
+/// One upload of any number of blobs. Dropping it loses what was not yet committed, and nothing else; the chunks of a blob
+/// that was not ended are removed when the store is next opened.
 pub struct Upload {
     store: Store,
     batch: Batch,
     waiting: usize,
+    /// Blobs whose records wait in `batch`.
+    ended: HashSet<Digest>,
     stored: u64,
     current: Option<Current>,
 }
@@ -37,6 +42,7 @@ impl Upload {
             store,
             batch: Batch::new(),
             waiting: 0,
+            ended: HashSet::new(),
             stored: 0,
             current: None,
         }
@@ -52,7 +58,7 @@ impl Upload {
                 digest: claimed.to_string(),
             });
         }
-        let known = find(&self.store.snapshot()?, &claimed)?.is_some();
+        let known = self.knows(&claimed)?;
         let mut data = [0; 16];
         getrandom::fill(&mut data).map_err(Error::Random)?;
         self.current = Some(Current {
@@ -105,11 +111,18 @@ impl Upload {
             return Ok(());
         };
         let right = Digest::from(<[u8; 32]>::from(current.hasher.finalize())) == current.claimed;
-        if !right {
+        // Another upload may have ended the same blob meanwhile. Its chunks stay, since its record is what finds them.
+        let known = current.known || self.knows(&current.claimed)?;
+        if current.committed > 0 {
+            self.batch.delete(Unfinished::TABLE, current.blob.data);
+        }
+        if !right || known {
             for number in 0..current.chunks {
                 self.batch
                     .delete(CHUNKS, chunk_key(&current.blob.data, number));
             }
+        }
+        if !right {
             if current.committed > 0 {
                 self.commit_when(0).await?;
             }
@@ -117,7 +130,11 @@ impl Upload {
                 digest: current.claimed.to_string(),
             });
         }
-        if !current.known {
+        if !known {
+            // Should that happen between the look and the commit, nothing of this batch is done and the client repeats it.
+            self.batch
+                .expect_absent(Blob::TABLE, current.claimed.as_bytes());
+            self.ended.insert(current.claimed);
             self.batch.put(current.claimed.as_bytes(), &current.blob)?;
             self.stored = self.stored.saturating_add(1);
         }
@@ -131,6 +148,10 @@ impl Upload {
     pub async fn finish(mut self) -> Result<u64, Error> {
         self.commit_when(0).await?;
         Ok(self.stored)
+    }
+
+    fn knows(&self, digest: &Digest) -> Result<bool, Error> {
+        Ok(self.ended.contains(digest) || find(&self.store.snapshot()?, digest)?.is_some())
     }
 
     fn put_chunk(&mut self) {
@@ -152,7 +173,15 @@ impl Upload {
             return Ok(());
         }
         self.waiting = 0;
+        if let Some(current) = &self.current
+            && current.committed == 0
+            && current.chunks > 0
+        {
+            let length = current.blob.length;
+            self.batch.put(current.blob.data, &Unfinished { length })?;
+        }
         self.store.commit(std::mem::take(&mut self.batch)).await?;
+        self.ended.clear();
         if let Some(current) = &mut self.current {
             current.committed = current.chunks;
         }
@@ -168,35 +197,100 @@ mod tests {
     use crate::digest::BlobRef;
     use holdfast_secrets::{KeyRing, RootKey, Suite};
 
+    fn bytes() -> Vec<u8> {
+        (0..6_000_000_u32).map(|n| (n % 251) as u8).collect()
+    }
+
+    fn open(dir: &std::path::Path) -> Store {
+        let ring = KeyRing::new(RootKey::from_bytes(&[7; 32]).unwrap(), Suite::Aes256Gcm);
+        Store::open(dir.join("store.redb"), ring).unwrap()
+    }
+
+    fn has_chunk(store: &Store, data: &[u8; 16], number: u64) -> bool {
+        let snapshot = store.snapshot().unwrap();
+        snapshot.contains(CHUNKS, chunk_key(data, number)).unwrap()
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn broken_upload_leaves_nothing_behind_after_the_next_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        store.start_writer().unwrap();
+        let site = Site::open(store.clone(), 1 << 20).unwrap();
+        let bytes = bytes();
+        let blob = BlobRef::of(&bytes);
+        let mut whole = site.upload();
+        whole.begin(blob.sha256, blob.length).unwrap();
+        whole.write(&bytes).await.unwrap();
+        whole.end().await.unwrap();
+        whole.finish().await.unwrap();
+        let other = vec![5; 6_000_000];
+        let mut broken = site.upload();
+        broken
+            .begin(Digest::of(&other), other.len() as u64)
+            .unwrap();
+        broken.write(&other).await.unwrap();
+        let data = broken.current.as_ref().unwrap().blob.data;
+        assert!(has_chunk(&store, &data, 0));
+        drop((broken, site, store));
+
+        let store = open(dir.path());
+        assert!(has_chunk(&store, &data, 0));
+        let site = Site::open(store.clone(), 1 << 20).unwrap();
+        assert!((0..6).all(|number| !has_chunk(&store, &data, number)));
+        let left = store.snapshot().unwrap().all::<Unfinished>().unwrap();
+        assert_eq!(left.count(), 0);
+        assert_eq!(site.reader(blob).unwrap().read_all().unwrap(), bytes);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn the_same_blob_by_two_uploads_is_kept_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        store.start_writer().unwrap();
+        let site = Site::open(store.clone(), 1 << 20).unwrap();
+        let bytes = bytes();
+        let blob = BlobRef::of(&bytes);
+        let mut data = Vec::new();
+        let mut uploads = [site.upload(), site.upload()];
+        for upload in &mut uploads {
+            upload.begin(blob.sha256, blob.length).unwrap();
+            upload.write(&bytes).await.unwrap();
+            data.push(upload.current.as_ref().unwrap().blob.data);
+        }
+        let mut stored = 0;
+        for mut upload in uploads {
+            upload.end().await.unwrap();
+            // Again in the same upload, before the first is committed.
+            upload.begin(blob.sha256, blob.length).unwrap();
+            upload.write(&bytes).await.unwrap();
+            upload.end().await.unwrap();
+            stored += upload.finish().await.unwrap();
+        }
+        assert_eq!(stored, 1);
+        assert!((0..6).all(|n| has_chunk(&store, data.first().unwrap(), n)));
+        assert!((0..6).all(|n| !has_chunk(&store, data.last().unwrap(), n)));
+        let left = store.snapshot().unwrap().all::<Unfinished>().unwrap();
+        assert_eq!(left.count(), 0);
+        assert_eq!(site.reader(blob).unwrap().read_all().unwrap(), bytes);
+    }
+
     #[tokio::test(flavor = "current_thread")]
     async fn a_blob_is_there_when_its_hash_is_right_and_not_before() {
         let dir = tempfile::tempdir().unwrap();
-        let ring = KeyRing::new(RootKey::generate().unwrap(), Suite::Aes256Gcm);
-        let store = Store::open(dir.path().join("store.redb"), ring).unwrap();
+        let store = open(dir.path());
         store.start_writer().unwrap();
         let site = Site::open(store.clone(), 1 << 20).unwrap();
-        let bytes: Vec<u8> = (0..6_000_000_u32).map(|n| (n % 251) as u8).collect();
+        let bytes = bytes();
         let blob = BlobRef::of(&bytes);
 
         let mut lie = site.upload();
         lie.begin(blob.sha256, blob.length).unwrap();
         lie.write(bytes.get(1..).unwrap()).await.unwrap();
         let data = lie.current.as_ref().unwrap().blob.data;
-        assert!(
-            store
-                .snapshot()
-                .unwrap()
-                .contains(CHUNKS, chunk_key(&data, 0))
-                .unwrap()
-        );
+        assert!(has_chunk(&store, &data, 0));
         assert!(matches!(lie.end().await, Err(Error::BlobHash { .. })));
-        assert!(
-            !store
-                .snapshot()
-                .unwrap()
-                .contains(CHUNKS, chunk_key(&data, 0))
-                .unwrap()
-        );
+        assert!(!has_chunk(&store, &data, 0));
         assert_eq!(site.missing(&[blob.sha256]).unwrap(), [blob.sha256]);
 
         let mut right = site.upload();

@@ -62,11 +62,12 @@ pub struct Site {
 }
 
 impl Site {
-    /// Loads the live version; `cache_bytes` bounds the memory for decrypted blobs.
+    /// Removes what broken uploads left and loads the live version; `cache_bytes` bounds the memory for decrypted blobs.
     ///
     /// # Errors
     /// The live version's manifest is damaged, or the store cannot be read.
     pub fn open(store: Store, cache_bytes: usize) -> Result<Self, Error> {
+        blobs::remove_unfinished(&store)?;
         let site = Self {
             store,
             cache: Cache::new(cache_bytes),

@@ -9,8 +9,12 @@ use std::path::Path;
 use crate::Error;
 use crate::engine::SealedBatch;
 
-/// Kept free for the engine's own bookkeeping in one transaction.
+/// Left free by large batches: room for the small ones that have to follow, such as an enrolment or an audit event.
 const RESERVE: u64 = 8 << 20;
+/// Left free by small batches, for the engine's own bookkeeping in one transaction.
+const RESERVE_SMALL: u64 = 2 << 20;
+/// Batches below this, together, are small.
+const SMALL: u64 = 64 << 10;
 /// Pages of tree that one change may rewrite.
 const PER_CHANGE: u64 = 64 << 10;
 
@@ -33,30 +37,60 @@ fn enough(free: u64, needed: u64) -> Result<(), Error> {
 
 /// An upper bound of what the batches take, in bytes.
 fn needed(batches: &[SealedBatch]) -> u64 {
-    batches.iter().fold(RESERVE, |sum, batch| {
-        let bytes = u64::try_from(batch.size()).unwrap_or(u64::MAX);
-        let changes = u64::try_from(batch.len()).unwrap_or(u64::MAX);
-        sum.saturating_add(bytes.saturating_mul(2))
-            .saturating_add(changes.saturating_mul(PER_CHANGE))
-    })
+    let (bytes, changes) = batches
+        .iter()
+        .fold((0_u64, 0_u64), |(bytes, changes), batch| {
+            let more_bytes = u64::try_from(batch.size()).unwrap_or(u64::MAX);
+            let more_changes = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+            (
+                bytes.saturating_add(more_bytes),
+                changes.saturating_add(more_changes),
+            )
+        });
+    let reserve = if bytes < SMALL {
+        RESERVE_SMALL
+    } else {
+        RESERVE
+    };
+    reserve
+        .saturating_add(bytes.saturating_mul(2))
+        .saturating_add(changes.saturating_mul(PER_CHANGE))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects)]
 mod tests {
+    use holdfast_secrets::{KeyRing, RootKey, Suite};
+
     use super::*;
+    use crate::{Batch, Table};
 
     #[test]
     fn write_without_room_is_refused_before_the_engine_sees_it() {
-        let refused = enough(RESERVE - 1, needed(&[])).unwrap_err();
+        let refused = enough(RESERVE_SMALL - 1, needed(&[])).unwrap_err();
         assert!(refused.is_full());
         assert!(
             refused.to_string().contains("remove old versions"),
             "{refused}"
         );
-        enough(RESERVE, needed(&[])).unwrap();
+        enough(RESERVE_SMALL, needed(&[])).unwrap();
         assert!(check(Path::new("/"), &[]).is_ok());
         // Where the file system cannot be asked, writing goes on.
         assert!(check(Path::new("/none/such"), &[]).is_ok());
+    }
+
+    #[test]
+    fn small_batches_have_room_where_large_ones_are_refused() {
+        let batch = |bytes| {
+            let mut batch = Batch::new();
+            batch.put_bytes(Table::plain("t"), b"k", vec![0; bytes]);
+            let ring = KeyRing::new(RootKey::from_bytes(&[7; 32]).unwrap(), Suite::Aes256Gcm);
+            [batch.seal(&ring).unwrap()]
+        };
+        let (small, large) = (needed(&batch(1000)), needed(&batch(64 << 10)));
+        assert!((RESERVE_SMALL..RESERVE / 2).contains(&small), "{small}");
+        assert!(large > RESERVE, "{large}");
+        enough(RESERVE, small).unwrap();
+        assert!(enough(RESERVE, large).is_err());
     }
 }

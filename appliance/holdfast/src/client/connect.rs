@@ -8,9 +8,9 @@ use holdfast_server::enrolment::proof::{Binding, EXPORTER_LABEL};
 use holdfast_server::protocol::Problem;
 use holdfast_server::{DEVICE_ALPN, Pin, device_certificate};
 use http::header::{CONTENT_TYPE, HOST};
-use http::{Method, Request};
+use http::{Method, Request, StatusCode};
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt as _, Empty, Full};
+use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use rcgen::KeyPair;
@@ -25,6 +25,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::address::Address;
+use super::text::plain;
+use super::watch::{Pieces, Progressing, Watched};
 use crate::Failure;
 
 /// What requests carry.
@@ -34,6 +36,13 @@ pub type BodyFailure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Time to reach the appliance and finish the handshake.
 const CONNECT: Duration = Duration::from_secs(20);
+
+/// Time without a byte in either direction after which an answer is given up. Uploads have longer: the appliance writes
+/// to its disk before it answers.
+const STALLED: Duration = Duration::from_secs(60);
+const UPLOAD_STALLED: Duration = Duration::from_secs(300);
+/// Most bytes of an answer: some 60 000 versions, far more than any other needs.
+const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
 /// An open connection to an appliance whose key is known.
 pub struct Connection {
@@ -127,7 +136,7 @@ impl Connection {
     /// `GET`
     pub async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Failure> {
         let empty = Empty::new().map_err(|never| match never {}).boxed();
-        self.send(Method::GET, path, empty).await
+        self.send(Method::GET, path, empty, STALLED).await
     }
 
     /// `POST` of JSON.
@@ -136,19 +145,73 @@ impl Connection {
         path: &str,
         message: &impl Serialize,
     ) -> Result<T, Failure> {
-        let body = Full::from(serde_json::to_vec(message)?)
-            .map_err(|never| match never {})
-            .boxed();
-        self.send(Method::POST, path, body).await
+        self.post_encoded(path, serde_json::to_vec(message)?.into())
+            .await
+    }
+
+    /// `POST` of what is JSON already.
+    pub async fn post_encoded<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        message: Bytes,
+    ) -> Result<T, Failure> {
+        let body = Pieces::new(message).boxed();
+        self.send(Method::POST, path, body, STALLED).await
+    }
+
+    /// `POST` of blobs.
+    pub async fn upload<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        body: Body,
+    ) -> Result<T, Failure> {
+        self.send(Method::POST, path, body, UPLOAD_STALLED).await
     }
 
     /// Sends a request; an answer that is no success becomes its problem's text.
-    pub async fn send<T: DeserializeOwned>(
+    async fn send<T: DeserializeOwned>(
         &mut self,
         method: Method,
         path: &str,
         body: Body,
+        patience: Duration,
     ) -> Result<T, Failure> {
+        let progress = Progressing::default();
+        let body = Watched::new(body, progress.clone()).boxed();
+        let (status, answer) = tokio::select! {
+            answer = self.exchange(method, path, body, &progress) => answer?,
+            () = progress.stalled(patience) => {
+                return Err(format!(
+                    "the appliance has not answered for {} seconds; see its console, then try again",
+                    patience.as_secs()
+                )
+                .into());
+            }
+        };
+        if status.is_success() {
+            return serde_json::from_slice(&answer).map_err(|error| {
+                let error = plain(&error.to_string());
+                format!("the appliance answered in another form ({error}); use the `holdfast` of its version").into()
+            });
+        }
+        match serde_json::from_slice::<Problem>(&answer) {
+            Ok(problem) => {
+                Err(format!("{}: {}", plain(&problem.title), plain(&problem.detail)).into())
+            }
+            Err(_) => Err(format!(
+                "the appliance answered {status}; use the `holdfast` of its version"
+            )
+            .into()),
+        }
+    }
+
+    async fn exchange(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Body,
+        progress: &Progressing,
+    ) -> Result<(StatusCode, Vec<u8>), Failure> {
         self.sender.ready().await.map_err(|error| cut(&error))?;
         let request = Request::builder()
             .method(method)
@@ -162,29 +225,35 @@ impl Connection {
             .await
             .map_err(|error| cut(&error))?;
         let status = response.status();
-        let answer = response
-            .into_body()
-            .collect()
-            .await
-            .map_err(|error| cut(&error))?
-            .to_bytes();
-        if status.is_success() {
-            return serde_json::from_slice(&answer).map_err(|error| {
-                format!("the appliance answered in another form ({error}); use the `holdfast` of its version").into()
-            });
-        }
-        match serde_json::from_slice::<Problem>(&answer) {
-            Ok(problem) => Err(format!("{}: {}", problem.title, problem.detail).into()),
-            Err(_) => Err(format!(
-                "the appliance answered {status}; use the `holdfast` of its version"
-            )
-            .into()),
-        }
+        Ok((status, read(response.into_body(), progress).await?))
     }
 }
 
-fn cut(error: &hyper::Error) -> Failure {
-    let mut cause: &dyn std::error::Error = error;
+/// Reads an answer of at most [`MAX_ANSWER`] bytes.
+async fn read<B>(mut body: B, progress: &Progressing) -> Result<Vec<u8>, Failure>
+where
+    B: hyper::body::Body<Data = Bytes, Error: std::error::Error + 'static> + Unpin,
+{
+    let mut answer = Vec::new();
+    while let Some(frame) = body.frame().await {
+        progress.made();
+        let frame = frame.map_err(|error| cut(&error))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if answer.len().saturating_add(data.len()) > MAX_ANSWER {
+            return Err(
+                "the appliance's answer is longer than 16 MiB; use the `holdfast` of its version"
+                    .into(),
+            );
+        }
+        answer.extend_from_slice(&data);
+    }
+    Ok(answer)
+}
+
+fn cut(error: &(dyn std::error::Error + 'static)) -> Failure {
+    let mut cause = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
@@ -239,5 +308,27 @@ impl ServerCertVerifier for Pinned {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         vec![SignatureScheme::ED25519]
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use http_body_util::Full;
+
+    use super::*;
+
+    #[test]
+    fn answer_without_end_is_cut_off() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let read_so_many = |length| {
+            let body = Full::new(Bytes::from(vec![0; length]));
+            runtime.block_on(async { read(body, &Progressing::default()).await })
+        };
+        assert_eq!(read_so_many(MAX_ANSWER).unwrap().len(), MAX_ANSWER);
+        let why = read_so_many(MAX_ANSWER.saturating_add(1)).unwrap_err();
+        assert!(why.to_string().contains("longer than 16 MiB"), "{why}");
     }
 }

@@ -7,7 +7,9 @@ mod progress;
 pub mod push;
 pub mod report;
 mod state;
+mod text;
 mod upload;
+mod watch;
 
 use crate::Failure;
 use crate::cli::ClientArgs;

@@ -4,6 +4,7 @@ use holdfast_server::protocol::{StatusAnswer, VersionItem};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::text::plain;
 use crate::Failure;
 use crate::cli::ClientArgs;
 
@@ -15,22 +16,24 @@ pub fn status(args: &ClientArgs) -> Result<(), Failure> {
         println!("{}", serde_json::to_string(&status)?);
         return Ok(());
     }
-    println!("site         {}", status.site);
+    println!("site         {}", plain(&status.site));
     match status.live {
         Some(version) => println!("live         version {version}, {} files", status.pages),
         None => println!("live         nothing yet; push with `holdfast site push DIR`"),
     }
-    println!("portal       {}", status.portal);
-    println!("holdfast     {}", status.version);
+    println!("portal       {}", plain(&status.portal));
+    println!("holdfast     {}", plain(&status.version));
     println!(
         "root hash    {}",
-        status
-            .root_hash
-            .as_deref()
-            .unwrap_or("not running from a sealed image")
+        plain(
+            status
+                .root_hash
+                .as_deref()
+                .unwrap_or("not running from a sealed image")
+        )
     );
     println!("identity     {}", status.identity);
-    println!("certificate  {}", status.certificate);
+    println!("certificate  {}", plain(&status.certificate));
     println!("devices      {}", status.devices);
     Ok(())
 }
@@ -54,7 +57,9 @@ pub fn versions(args: &ClientArgs) -> Result<(), Failure> {
         let mark = if item.live { "live" } else { "" };
         println!(
             "{:>6}  {mark:<4}  {time}  {} files  by {}",
-            item.version, item.pages, item.author
+            item.version,
+            item.pages,
+            plain(&item.author)
         );
     }
     Ok(())

@@ -1,11 +1,12 @@
 //! What this workstation keeps: its device key, and the appliances it is enrolled with.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use holdfast_server::Pin;
 use rcgen::{KeyPair, PKCS_ED25519};
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -29,7 +30,7 @@ struct Known {
 }
 
 impl State {
-    /// Opens the folder, or makes it for its owner alone.
+    /// Opens the folder, or makes it for its owner alone. One that others can read or write is refused.
     pub fn open(dir: Option<&Path>) -> Result<Self, Failure> {
         let dir = match dir {
             Some(dir) => dir.to_owned(),
@@ -40,35 +41,49 @@ impl State {
             .mode(0o700)
             .create(&dir)
             .map_err(|error| cannot("make", &dir, &error))?;
+        private(&dir, "700")?;
         Ok(Self { dir })
     }
 
-    /// The device key; made at the first use.
+    /// The device key; made at the first use. Of two first uses at once, one makes it and the other takes it.
     pub fn key(&self) -> Result<KeyPair, Failure> {
         let path = self.dir.join("device.key");
-        match fs::read_to_string(&path).map(Zeroizing::new) {
-            Ok(pem) => key_of_pem(&pem).ok_or_else(|| {
-                format!(
-                    "{} is not a device key; move it away, then enrol again",
-                    path.display()
-                )
-                .into()
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let key = KeyPair::generate_for(&PKCS_ED25519)?;
-                let pem = Zeroizing::new(key.serialize_pem());
-                write(&path, pem.as_bytes())?;
-                Ok(key)
-            }
-            Err(error) => Err(cannot("read", &path, &error)),
+        let exists = path
+            .try_exists()
+            .map_err(|error| cannot("read", &path, &error))?;
+        if !exists {
+            let key = KeyPair::generate_for(&PKCS_ED25519)?;
+            let pem = Zeroizing::new(key.serialize_pem());
+            // A link never replaces what is there, as a renaming would.
+            place(&path, pem.as_bytes(), |new| {
+                match fs::hard_link(new, &path) {
+                    Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                    linked => linked?,
+                }
+                fs::remove_file(new)
+            })?;
         }
+        private(&path, "600")?;
+        let pem = fs::read_to_string(&path)
+            .map(Zeroizing::new)
+            .map_err(|error| cannot("read", &path, &error))?;
+        key_of_pem(&pem).ok_or_else(|| {
+            format!(
+                "{} is not a device key; move it away, then enrol again",
+                path.display()
+            )
+            .into()
+        })
     }
 
     /// Remembers an appliance.
     pub fn remember(&self, address: &Address, identity: Pin) -> Result<(), Failure> {
         let mut known = self.known()?;
         known.servers.insert(address.to_string(), identity);
-        write(&self.servers(), &serde_json::to_vec_pretty(&known)?)
+        let path = self.servers();
+        place(&path, &serde_json::to_vec_pretty(&known)?, |new| {
+            fs::rename(new, &path)
+        })
     }
 
     /// The appliance that is meant, and its identity.
@@ -133,21 +148,56 @@ fn usual() -> Result<PathBuf, Failure> {
         .ok_or_else(|| "there is no home folder to keep the device key in; say --state DIR".into())
 }
 
-/// Writes a file as a whole or not at all, for its owner alone.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let beside = path.with_extension("new");
+/// Writes a file of a name of its own beside `path`, for its owner alone, and has `put` give it its place: it is there as a
+/// whole or not at all, whatever others do at the same time.
+fn place(
+    path: &Path,
+    bytes: &[u8],
+    put: impl FnOnce(&Path) -> std::io::Result<()>,
+) -> Result<(), Failure> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random)
+        .map_err(|error| format!("the kernel gave no random bytes ({error}); try again"))?;
+    let beside = path.with_extension(format!("{}.new", HEXLOWER.encode(&random)));
     let attempt = || {
         let mut file = OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(0o600)
             .open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
+        let placed = file
+            .write_all(bytes)
+            .and_then(|()| file.sync_all())
+            .and_then(|()| put(&beside));
+        if placed.is_err() {
+            // The first failure is the one to tell.
+            let _ = fs::remove_file(&beside);
+        }
+        placed?;
+        match path.parent() {
+            Some(folder) => File::open(folder)?.sync_all(),
+            None => Ok(()),
+        }
     };
     attempt().map_err(|error| cannot("write", path, &error))
+}
+
+/// Refuses what group or others can read or write.
+fn private(path: &Path, mode: &str) -> Result<(), Failure> {
+    let found = fs::metadata(path)
+        .map_err(|error| cannot("read", path, &error))?
+        .permissions()
+        .mode();
+    if found & 0o066 != 0 {
+        return Err(format!(
+            "{} is open to other users of this machine (mode {:03o}), and the device key must be yours alone; run \
+             `chmod {mode} {0}`",
+            path.display(),
+            found & 0o777,
+        )
+        .into());
+    }
+    Ok(())
 }
 
 fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Failure {
@@ -156,4 +206,64 @@ fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Failure {
         path.display()
     )
     .into()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use rcgen::PublicKeyData as _;
+
+    use super::*;
+
+    fn chmod(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn first_uses_at_once_share_one_device_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().join("state");
+        let keys: Vec<_> = std::thread::scope(|scope| {
+            let uses: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let state = State::open(Some(&dir)).unwrap();
+                        state.key().unwrap().der_bytes().to_vec()
+                    })
+                })
+                .collect();
+            uses.into_iter().map(|used| used.join().unwrap()).collect()
+        });
+        assert!(keys.windows(2).all(|pair| pair.first() == pair.last()));
+        let names: Vec<_> = fs::read_dir(&dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["device.key"]);
+    }
+
+    #[test]
+    fn key_that_others_can_read_is_refused_with_the_way_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().join("state");
+        let state = State::open(Some(&dir)).unwrap();
+        state.key().unwrap();
+        let key = dir.join("device.key");
+        chmod(&key, 0o640);
+        let why = state.key().unwrap_err().to_string();
+        assert!(
+            why.contains(&format!("chmod 600 {}", key.display())),
+            "{why}"
+        );
+        chmod(&key, 0o600);
+        state.key().unwrap();
+        chmod(&dir, 0o755);
+        let why = State::open(Some(&dir)).err().unwrap().to_string();
+        assert!(
+            why.contains(&format!("chmod 700 {}", dir.display())),
+            "{why}"
+        );
+        chmod(&dir, 0o700);
+        assert!(State::open(Some(&dir)).is_ok());
+    }
 }

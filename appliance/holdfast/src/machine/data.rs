@@ -1,6 +1,7 @@
 //! Brings the data partition up as planned, and takes it down.
 
 use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,7 +14,7 @@ use uuid::Uuid;
 
 use super::disks::{self, Disk};
 use super::error::MachineError;
-use super::ext4::LABEL;
+use super::ext4::{LABEL, LOOKED_AT};
 use super::gpt::{Entry, SET_UP, Table};
 use super::plan::{DiskView, Layout, Plan, plan};
 use super::{console, setup};
@@ -54,6 +55,9 @@ pub fn bring_up(data_id: Option<Uuid>) -> Result<Uuid, MachineError> {
         _ => {}
     }
     let entry = entry.clone();
+    if let Plan::Create { first, .. } = plan {
+        blank(disk, first)?;
+    }
     if let Plan::Use { grow: Some(_), .. } | Plan::Create { .. } = plan {
         let fresh = matches!(
             plan,
@@ -121,8 +125,8 @@ fn settle(data_id: Option<Uuid>) -> Result<(Vec<Disk>, Vec<DiskView>, Plan), Mac
             (Ok(Plan::Use { .. }), Some(_)) => Duration::ZERO,
             (Ok(Plan::Use { .. }), None) => STILL_TO_USE,
             (Ok(_), _) => STILL_TO_MAKE,
-            (Err(_), Some(_)) => PATIENCE,
-            (Err(_), None) => STILL_TO_MAKE,
+            // A slow disk may be all that is missing, and waiting before a refusal costs nothing.
+            (Err(_), _) => PATIENCE,
         };
         loop {
             let now = disks::list();
@@ -136,6 +140,22 @@ fn settle(data_id: Option<Uuid>) -> Result<(Vec<Disk>, Vec<DiskView>, Plan), Mac
             sleep(POLL);
         }
     }
+}
+
+/// Makes the beginning of a partition blank before its entry is written, so that nothing that an earlier owner of the disk
+/// left there is taken for content when set-up is interrupted before it has formatted.
+fn blank(disk: &Disk, first: u64) -> Result<(), MachineError> {
+    let path = disk.path();
+    let write = || {
+        let mut device = OpenOptions::new().write(true).open(&path)?;
+        device.seek(SeekFrom::Start(first.saturating_mul(disk.sector)))?;
+        io::copy(&mut io::repeat(0).take(LOOKED_AT), &mut device)?;
+        device.sync_all()
+    };
+    write().map_err(MachineError::io(
+        "write the beginning of the partition on",
+        &path,
+    ))
 }
 
 fn write_table(disk: &Disk, table: &Table, fresh: bool) -> Result<(), MachineError> {

@@ -4,8 +4,9 @@
 //! - Without one, the only partition of our type is taken. Two are refused. Where no disk holds any, one is made: in the free
 //!   space at the end of the root's disk, or, where that has less than 64 MiB of it, on the only other disk that is entirely
 //!   empty.
-//! - An entry with the "set up" bit must hold our file system. One without it was left behind by an interrupted set-up and
-//!   is formatted again, unless its file system was ever in use.
+//! - An entry with the "set up" bit must hold our file system. One without it is what an interrupted set-up leaves where it
+//!   is blank, or holds our file system that was never mounted: it is formatted again. With anything else in it, it is
+//!   refused.
 
 use std::fmt::Write as _;
 
@@ -173,7 +174,11 @@ fn adopt(disks: &[DiskView], c: &Candidate, named: bool) -> Result<Plan, Machine
             "is in use but not marked as set up",
             "name it as `id` in [data] of the machine that used it, or delete the partition to begin anew",
         ),
-        (false, _) => Ok(Plan::Format {
+        (false, Content::Foreign) => refuse(
+            "holds something else and was never set up",
+            "detach the disk if that is needed; to use the partition, fill its first MiB with zeros, or delete it",
+        ),
+        (false, Content::Blank | Content::Ours { used: false }) => Ok(Plan::Format {
             disk: c.disk,
             number: c.number,
         }),

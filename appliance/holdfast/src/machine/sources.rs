@@ -1,5 +1,5 @@
 //! Where credentials come from: SMBIOS strings, QEMU's fw_cfg, a small config disk. Only names of ours are looked at, and
-//! each may come from one source only.
+//! each may come from one source only. A config disk adds nothing to a configuration that the firmware passed.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -23,6 +23,10 @@ const FW_CFG: &str = "/sys/firmware/qemu_fw_cfg/by_name/opt/io.systemd.credentia
 const MOUNT_POINT: &str = "/run/holdfast/config-disk";
 /// Label of the config disk's FAT file system, padded as it is stored.
 const LABEL: &[u8; 11] = b"HOLDFASTCFG";
+/// What texts call the config disk.
+const DISK: &str = "the config disk";
+/// More than the strings of any machine; read at once, so that growing leaves no copy of secrets behind.
+const SMBIOS_ROOM: usize = 256 * 1024;
 /// How long to wait for a config disk when the firmware passed no configuration.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -40,7 +44,7 @@ impl Gathered {
     /// Takes one credential.
     ///
     /// # Errors
-    /// A surplus name of ours, a second source, or too many bytes.
+    /// A surplus name of ours, a second source, too many bytes, or a file beside the firmware's configuration.
     pub fn add(
         &mut self,
         name: &str,
@@ -57,7 +61,7 @@ impl Gathered {
                 "pass the right file",
             ));
         }
-        if let Some(first) = self.origins.insert(name, source) {
+        if let Some(first) = self.origins.get(&name) {
             return Err(MachineError::source(
                 format!(
                     "credential {} was passed twice: by {first} and by {source}",
@@ -66,6 +70,18 @@ impl Gathered {
                 "pass each credential once",
             ));
         }
+        if source == DISK
+            && let Some(by) = self.origins.get(&Name::Toml).filter(|by| **by != DISK)
+        {
+            return Err(MachineError::source(
+                format!(
+                    "the config disk holds {}, but the configuration came by {by}: one configuration has one source",
+                    name.as_str()
+                ),
+                "detach the config disk, or put all holdfast.* files on it and pass none by the firmware",
+            ));
+        }
+        self.origins.insert(name, source);
         self.found.insert(name, content);
         Ok(())
     }
@@ -82,7 +98,10 @@ pub fn gather() -> Result<Gathered, MachineError> {
     let mut all = Gathered::default();
     for path in children(SMBIOS, "11-") {
         let raw = path.join("raw");
-        let bytes = fs::read(&raw).map_err(MachineError::io("read", &raw))?;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(SMBIOS_ROOM));
+        File::open(&raw)
+            .and_then(|mut file| file.read_to_end(&mut bytes))
+            .map_err(MachineError::io("read", &raw))?;
         for (name, content) in smbios_credentials(&bytes)? {
             all.add(&name, content, "SMBIOS")?;
         }
@@ -226,7 +245,7 @@ fn read_files(dir: &Path, all: &mut Gathered) -> Result<(), MachineError> {
         // What else lies on the disk (a guide, what an operating system leaves behind) is not counted.
         if Name::parse(&name)?.is_some() {
             let content = read_limited(&entry.path(), OFlags::NOFOLLOW)?;
-            all.add(&name, content, "the config disk")?;
+            all.add(&name, content, DISK)?;
         }
     }
     Ok(())

@@ -7,7 +7,7 @@
 
 use uuid::Uuid;
 
-use super::ext4::{Content, look};
+use super::ext4::{Content, LOOKED_AT, look};
 use super::gpt::{DATA_TYPE, Entry, SET_UP, Table};
 use super::plan::{DiskView, Layout, Plan, plan};
 use super::sources::{Gathered, is_config_disk, smbios_credentials};
@@ -172,11 +172,7 @@ fn set_up_partition_with_other_content_is_refused() {
 
 #[test]
 fn interrupted_set_up_begins_again_but_never_over_data() {
-    for content in [
-        Content::Blank,
-        Content::Foreign,
-        Content::Ours { used: false },
-    ] {
+    for content in [Content::Blank, Content::Ours { used: false }] {
         let disks = [disk(
             "vda",
             200,
@@ -188,8 +184,43 @@ fn interrupted_set_up_begins_again_but_never_over_data() {
             Plan::Format { disk: 0, number: 2 }
         );
     }
-    let disks = [disk("vda", 200, &[root_entry(), data_entry(false)], OURS)];
-    assert!(plan(&disks, None).is_err());
+    for content in [OURS, Content::Foreign] {
+        let disks = [disk(
+            "vda",
+            200,
+            &[root_entry(), data_entry(false)],
+            content,
+        )];
+        assert!(plan(&disks, None).is_err());
+    }
+}
+
+/// Magic numbers and where they stand: LUKS, XFS, another's ext4, an LVM label, a software RAID, ISO 9660, btrfs.
+#[test]
+fn unmarked_partition_that_holds_something_else_is_never_formatted() {
+    let id = data_entry(false).id;
+    let foreign: [(usize, &[u8]); 7] = [
+        (0, b"LUKS\xba\xbe"),
+        (0, b"XFSB"),
+        (1024 + 0x38, &[0x53, 0xef]),
+        (512, b"LABELONE"),
+        (4096, &[0xfc, 0x4e, 0x2b, 0xa9]),
+        (0x8001, b"CD001"),
+        (0x10040, b"_BHRfS_M"),
+    ];
+    for (at, magic) in foreign {
+        let mut bytes = vec![0; usize::try_from(LOOKED_AT).unwrap()];
+        bytes[at..at + magic.len()].copy_from_slice(magic);
+        let content = look(&bytes, id);
+        let disks = [disk(
+            "vda",
+            200,
+            &[root_entry(), data_entry(false)],
+            content,
+        )];
+        let why = plan(&disks, None).unwrap_err().to_string();
+        assert!(why.contains("holds something else"), "{why}");
+    }
 }
 
 #[test]
@@ -224,7 +255,7 @@ mod properties {
     }
 
     proptest! {
-        /// What was in use is never formatted, no plan overlaps a partition or leaves the disk, and with a data id nothing
+        /// What was in use or is not ours is never formatted, no plan overlaps a partition or leaves the disk, and with a data id nothing
         /// is made.
         #[test]
         fn plan_destroys_nothing(
@@ -259,7 +290,8 @@ mod properties {
                 }
                 Ok(Plan::Format { number, .. }) => {
                     prop_assert_eq!(number, 2);
-                    prop_assert_ne!(held, Content::Ours { used: true });
+                    let ours = matches!(held, Content::Blank | Content::Ours { used: false });
+                    prop_assert!(ours);
                     prop_assert!(!named && entries[1].attributes & SET_UP == 0);
                 }
                 Ok(Plan::Create { disk, first, last, new_table, .. }) => {
@@ -284,6 +316,9 @@ fn file_system_is_known_by_label_and_partition() {
     bytes[1024 + 0x78..1024 + 0x85].copy_from_slice(b"holdfast-data");
     assert_eq!(look(&bytes, id), Content::Ours { used: false });
     bytes[1024 + 0x2c] = 1;
+    assert_eq!(look(&bytes, id), OURS);
+    bytes[1024 + 0x2c] = 0;
+    bytes[1024 + 0x34] = 1;
     assert_eq!(look(&bytes, id), OURS);
     assert_eq!(look(&bytes, Uuid::from_u128(43)), Content::Foreign);
     bytes[1024 + 0x78] = b'x';
@@ -327,9 +362,23 @@ fn each_credential_comes_from_one_source_and_others_are_counted() {
             .to_string()
             .contains("by SMBIOS and by the config disk")
     );
+    let mixed = all
+        .add("holdfast.root-key", content(), "the config disk")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        mixed.contains("holdfast.root-key") && mixed.contains("came by SMBIOS"),
+        "{mixed}"
+    );
+    all.add("holdfast.root-key", content(), "fw_cfg").unwrap();
     assert!(all.add("holdfast.typo", content(), "fw_cfg").is_err());
     let long = zeroize::Zeroizing::new(vec![0; 64 * 1024 + 1]);
-    assert!(all.add("holdfast.root-key", long, "fw_cfg").is_err());
+    assert!(all.add("holdfast.tls-key", long, "fw_cfg").is_err());
+
+    let mut disk = Gathered::default();
+    for name in ["holdfast.toml", "holdfast.root-key"] {
+        disk.add(name, content(), "the config disk").unwrap();
+    }
 }
 
 #[test]

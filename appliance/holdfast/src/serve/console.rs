@@ -54,7 +54,8 @@ impl Console {
         }
     }
 
-    /// Shows each new picture until the server ends.
+    /// Shows each new picture. Returns only when the machine's unit is lost; a new connection is not possible, since the
+    /// sandbox forbids it.
     pub async fn keep(self, mut pictures: watch::Receiver<Show>) {
         match self {
             Self::Here => {
@@ -62,25 +63,38 @@ impl Console {
                     let picture = pictures.borrow_and_update().clone();
                     eprint!("{}", *text(&picture));
                 }
+                std::future::pending().await
             }
             Self::Machine(stream) => {
-                // Without its console the appliance still serves.
-                if let Err(error) = forward(stream, &mut pictures).await {
-                    eprintln!(
-                        "{{\"kind\":\"console-lost\",\"reason\":\"{}\"}}",
-                        error.kind()
-                    );
-                }
+                let Err(error) = forward(stream, &mut pictures).await else {
+                    return std::future::pending().await;
+                };
+                eprintln!(
+                    "{{\"kind\":\"console-lost\",\"reason\":\"{}\"}}",
+                    error.kind()
+                );
             }
         }
     }
 }
 
+/// Returns `Ok` when there are no more pictures.
 async fn forward(stream: UnixStream, pictures: &mut watch::Receiver<Show>) -> std::io::Result<()> {
     let stream = tokio::net::UnixStream::from_std(stream)?;
     let (replies, mut out) = stream.into_split();
     let mut replies = BufReader::new(replies).lines();
-    while pictures.changed().await.is_ok() {
+    loop {
+        // Nothing is sent unasked, but the end is noticed at once, and not only when there is something to show.
+        let more = tokio::select! {
+            more = pictures.changed() => more.is_ok(),
+            line = replies.next_line() => match line? {
+                Some(_) => continue,
+                None => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            },
+        };
+        if !more {
+            return Ok(());
+        }
         let picture = pictures.borrow_and_update().clone();
         let line = serde_json::to_string(&serde_json::json!({ "show": picture }))?;
         let line = Zeroizing::new(line + "\n");
@@ -89,7 +103,6 @@ async fn forward(stream: UnixStream, pictures: &mut watch::Receiver<Show>) -> st
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
     }
-    Ok(())
 }
 
 fn text(show: &Show) -> Zeroizing<String> {

@@ -29,11 +29,19 @@ const MAX_CONNECTIONS: usize = 1024;
 /// Bound for decrypted blobs in memory.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
-/// Most threads for work that would hold up the event loop; the unit allows 64 tasks in all.
+/// Most threads for work that would hold up the event loop; far below the tasks that the unit allows (`TasksMax=`).
 const BLOCKING_THREADS: usize = 16;
 
 /// EX_CONFIG of sysexits(3): starting again cannot help, so systemd does not.
 const EX_CONFIG: u8 = 78;
+
+/// Why serving ended without an error.
+enum End {
+    /// SIGTERM or SIGINT.
+    Asked,
+    /// The machine's unit is gone, and with it the console.
+    ConsoleLost,
+}
 
 /// Serves until SIGTERM or SIGINT.
 pub fn serve(args: &ServeArgs) -> ExitCode {
@@ -46,7 +54,14 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
         }
     };
     match start(opened, data) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(End::Asked) => ExitCode::SUCCESS,
+        Ok(End::ConsoleLost) => {
+            eprintln!(
+                "holdfast: the connection to the machine's unit was lost, and the sandbox forbids a new one; stopped, \
+                 so that the service manager starts the server again, with a console"
+            );
+            ExitCode::FAILURE
+        }
         Err(error) => {
             eprintln!("holdfast: {error}");
             Console::refused(&error.to_string());
@@ -67,7 +82,7 @@ fn open(args: &ServeArgs) -> Result<((Credentials, Store), PathBuf), Failure> {
     Ok(((credentials, store), data))
 }
 
-fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<(), Failure> {
+fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<End, Failure> {
     let Credentials {
         config,
         root_key,
@@ -126,22 +141,26 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<()
     runtime.block_on(run(server, console, notify))
 }
 
-async fn run(server: Server, console: Console, notify: Notify) -> Result<(), Failure> {
+async fn run(server: Server, console: Console, notify: Notify) -> Result<End, Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::spawn(console.keep(server.console()));
+    let mut console = tokio::spawn(console.keep(server.console()));
     let notify = Arc::new(notify);
     tokio::spawn(Arc::clone(&notify).watchdog());
     let stopping = Arc::clone(&notify);
+    let (ended, end) = std::sync::mpsc::channel();
     let stop = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        let end = tokio::select! {
+            _ = terminate.recv() => End::Asked,
+            _ = interrupt.recv() => End::Asked,
+            _ = &mut console => End::ConsoleLost,
+        };
+        // The receiver waits below.
+        let _ = ended.send(end);
         stopping.tell("STOPPING=1");
     };
     server.run(stop, || notify.tell("READY=1")).await?;
-    Ok(())
+    Ok(end.try_recv().unwrap_or(End::Asked))
 }
 
 fn authority(origin: &Origin) -> Authority {

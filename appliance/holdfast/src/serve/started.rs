@@ -60,8 +60,9 @@ pub fn data(args: &ServeArgs) -> PathBuf {
 pub fn enter_sandbox(data: PathBuf) -> Result<(), Failure> {
     // A static binary finds no `getrandom` by dlsym, so the getrandom crate reads /dev/urandom; it opens it at its first
     // use and keeps it, which must be before the sandbox closes the way there.
-    getrandom::fill(&mut [0])
-        .map_err(|error| format!("the kernel gave no random bytes ({error}); restart the machine"))?;
+    getrandom::fill(&mut [0]).map_err(|error| {
+        format!("the kernel gave no random bytes ({error}); restart the machine")
+    })?;
     let limits = Limits {
         data_dir: data,
         readable: Vec::new(),

@@ -29,6 +29,12 @@ fn config_new_makes_secrets_for_their_owner_alone_and_never_overwrites() {
     );
     let text = ok(&new("https://portal.example.org"));
     assert!(text.contains("SHA256:"));
+    // The disk with the secrets is made beside them and for their owner alone.
+    let image = format!(
+        "umask 077\n    truncate -s 4M \"{}/config.img\"",
+        out.display()
+    );
+    assert!(text.contains(&image), "{text}");
     for name in [
         "holdfast.toml",
         "holdfast.root-key",
@@ -48,6 +54,35 @@ fn config_new_makes_secrets_for_their_owner_alone_and_never_overwrites() {
         .output()
         .unwrap();
     assert!(ok(&check).contains("by the operator's key"));
+}
+
+#[test]
+fn config_new_and_check_speak_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let config = |arguments: &[&str]| {
+        let output = Command::new(HOLDFAST)
+            .args(["config", arguments[0], "--json"])
+            .args(&arguments[1..])
+            .arg(&out)
+            .output()
+            .unwrap();
+        serde_json::from_str::<serde_json::Value>(&ok(&output)).unwrap()
+    };
+    let new = config(&[
+        "new",
+        "--site",
+        "https://www.example.org",
+        "--portal",
+        "https://portal.example.org",
+    ]);
+    assert!(new["identity"].as_str().unwrap().starts_with("SHA256:"));
+    assert_eq!(new["files"].as_array().unwrap().len(), 4);
+    let check = config(&["check"]);
+    assert_eq!(check["site"], "https://www.example.org");
+    assert_eq!(check["enrolment"], "operator-key");
+    assert_eq!(check["identity_key"], true);
+    assert_eq!(check["web_certificate"], false);
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use holdfast_server::{DEVICE_ALPN, device_certificate};
 use rcgen::{KeyPair, PKCS_ED25519};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
 use crate::appliance::Appliance;
-use crate::web::{Answer, builder, connect, read_to_end};
+use crate::web::{Answer, Stream, builder, connect, read_to_end};
 
 pub struct Device {
     key: KeyPair,
@@ -46,17 +47,32 @@ impl Device {
         self.send(&[head.as_bytes(), body].concat())
     }
 
+    /// Sends a whole request and is gone after a while, without reading.
+    pub fn post_and_leave(&self, path: &str, body: &[u8], after: Duration) {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut stream = self.connect();
+        stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+        std::thread::sleep(after);
+    }
+
     fn send(&self, request: &[u8]) -> Answer {
+        let mut stream = self.connect();
+        // A refusal may come before everything was sent.
+        let _ = stream.write_all(request);
+        Answer::parse(&read_to_end(&mut stream))
+    }
+
+    fn connect(&self) -> Stream {
         let certificate = device_certificate(&self.key).unwrap();
         let key = PrivatePkcs8KeyDer::from(self.key.serialize_der());
         let mut config = builder()
             .with_client_auth_cert(vec![certificate], key.into())
             .unwrap();
         config.alpn_protocols = vec![DEVICE_ALPN.to_vec()];
-        let mut stream = connect(self.address, config);
-        // A refusal may come before everything was sent.
-        let _ = stream.write_all(request);
-        Answer::parse(&read_to_end(&mut stream))
+        connect(self.address, config)
     }
 }
 

@@ -8,9 +8,11 @@
 )]
 
 mod appliance;
+mod bounds;
 mod configures;
 mod device;
 mod enrols;
+mod loses_console;
 mod publishes;
 mod serves;
 mod speaks_tls;

@@ -5,7 +5,7 @@ use holdfast_site::{BlobRef, Digest};
 use crate::appliance::{Appliance, ok, refused, write_site};
 use crate::device::{Device, blob};
 
-fn manifest(path: &str, of: BlobRef, activate: bool) -> Vec<u8> {
+pub fn manifest(path: &str, of: BlobRef, activate: bool) -> Vec<u8> {
     let entry = serde_json::json!({ "content_type": "text/html; charset=utf-8", "identity": of });
     let entries = [serde_json::json!({ "path": path, "entry": entry })];
     serde_json::to_vec(&serde_json::json!({ "entries": entries, "activate": activate })).unwrap()
@@ -169,6 +169,28 @@ fn folders_that_cannot_be_a_site_are_refused_by_name() {
     write_site(&site, &[("a.html", b"1")]);
     std::fs::write(site.join(std::ffi::OsStr::from_bytes(b"\xff.html")), b"2").unwrap();
     assert!(push().contains("not UTF-8"));
+}
+
+#[test]
+fn hidden_files_are_never_published_and_are_listed() {
+    let appliance = Appliance::start().enrolled();
+    let text = appliance.push(&[
+        ("index.html", b"1"),
+        (".env", b"PASSWORD=1"),
+        (".git/config", b"2"),
+        (".well-known/security.txt", b"Contact: a"),
+    ]);
+    assert!(text.contains("2 left out"), "{text}");
+    assert!(
+        text.contains("  /.env\n") && text.contains("  /.git\n"),
+        "{text}"
+    );
+    assert_eq!(appliance.get("/.env").status, 404);
+    assert_eq!(appliance.get("/.git/config").status, 404);
+    assert_eq!(
+        appliance.get("/.well-known/security.txt").text(),
+        "Contact: a"
+    );
 }
 
 #[test]

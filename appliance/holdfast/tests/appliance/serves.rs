@@ -56,6 +56,11 @@ fn pages_are_served_byte_for_byte_with_clean_urls() {
         (moved.status, moved.header("location")),
         (301, Some("/about"))
     );
+    let moved = appliance.get("/guide?a=1&b=/../x");
+    assert_eq!(
+        (moved.status, moved.header("location")),
+        (301, Some("/guide/?a=1&b=/../x"))
+    );
     let head = appliance.raw(&format!(
         "HEAD /big.bin HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
         appliance.authority()
@@ -178,6 +183,12 @@ fn conditions_and_ranges_follow_rfc_9110() {
         let answer = appliance.get_with("/big.bin", &format!("If-None-Match: {field}\r\n"));
         assert_eq!((answer.status, answer.body.len()), (304, 0), "{field}");
         assert_eq!(answer.header("etag"), Some(etag.as_str()));
+        assert_eq!(answer.header("content-length"), None);
+        let head = appliance.raw(&format!(
+            "HEAD /big.bin HTTP/1.1\r\nHost: {}\r\nIf-None-Match: {field}\r\nConnection: close\r\n\r\n",
+            appliance.authority()
+        ));
+        assert_eq!((head.status, head.header("content-length")), (304, None));
     }
     assert_eq!(
         appliance

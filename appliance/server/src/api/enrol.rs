@@ -15,6 +15,8 @@ use crate::body::Body;
 use crate::connection::Connection;
 use crate::device::{self, Device, FirstEnrolment, State};
 use crate::enrolment::proof::{Binding, Role, by_code, is_by_code, is_by_operator};
+use crate::enrolment::refusals::{Keep, PERIOD, Refusals};
+use crate::pin::Pin;
 use crate::protocol::{EnrolAnswer, EnrolRequest, Method};
 use crate::rejection::Rejection;
 use crate::server::Shared;
@@ -43,62 +45,103 @@ pub(crate) async fn enrol(
         .decode(request.proof.as_bytes())
         .map_err(|_| Rejection::Body("The proof is not base64.".to_owned()))?;
 
-    // One at a time, so that two devices cannot both be the first, nor guess at once.
-    let _alone = shared.enrolment.lock().await;
-    let outcome = match request.method {
-        Method::Code => check_code(shared, binding, &proof),
-        Method::OperatorKey => check_operator(shared, binding, &proof).map(|()| Vec::new()),
+    let actor = Actor::Address(connection.peer.ip().to_canonical().to_string());
+    let (shared, binding) = (Arc::clone(shared), binding.clone());
+    // One at a time, so that two devices cannot both be the first.
+    let alone = Arc::clone(&shared.enrolment).lock_owned().await;
+    let answer = super::detached(async move {
+        let answer = decide(&shared, &request, &binding, &proof, actor).await;
+        drop(alone);
+        answer
+    });
+    super::json(&answer.await?)
+}
+
+/// What a proof that holds is good for.
+enum Proven {
+    /// The device is to be enrolled.
+    New(Vec<u8>),
+    /// It is enrolled by this very code, and asks again since the answer was lost.
+    Again(Vec<u8>),
+}
+
+async fn decide(
+    shared: &Arc<Shared>,
+    request: &EnrolRequest,
+    binding: &Binding,
+    proof: &[u8],
+    actor: Actor,
+) -> Result<EnrolAnswer, Rejection> {
+    let proven = match request.method {
+        Method::Code => check_code(shared, binding, proof)?,
+        Method::OperatorKey => {
+            check_operator(shared, binding, proof).map(|()| Proven::New(Vec::new()))
+        }
     };
-    match outcome {
-        Ok(answer) => {
-            keep(shared, &request, binding).await?;
-            super::json(&EnrolAnswer {
-                device: binding.client,
-                proof: BASE64.encode(&answer),
-            })
+    let answer = match proven {
+        Ok(Proven::New(answer)) => {
+            keep(shared, request, binding).await?;
+            answer
         }
+        Ok(Proven::Again(answer)) => answer,
         Err(why) => {
-            let actor = Actor::Address(connection.peer.ip().to_canonical().to_string());
-            let device = binding.client.to_string();
-            let event = shared.event(Kind::EnrolmentRefused, actor, &device, Outcome::Refused);
-            let mut batch = Batch::new();
-            holdfast_audit::append(&mut batch, &event)?;
-            shared.store.commit(batch).await?;
-            Err(Rejection::Enrolment(why))
+            shared.refused(actor, binding).await?;
+            return Err(Rejection::Enrolment(why));
         }
-    }
+    };
+    Ok(EnrolAnswer {
+        device: binding.client,
+        proof: BASE64.encode(&answer),
+    })
 }
 
 /// Checks the client's proof; gives the server's own.
-fn check_code(shared: &Shared, binding: &Binding, proof: &[u8]) -> Result<Vec<u8>, &'static str> {
+fn check_code(
+    shared: &Shared,
+    binding: &Binding,
+    proof: &[u8],
+) -> Result<Result<Proven, &'static str>, Rejection> {
     if shared.settings.operator.is_some() {
-        return Err(
+        return Ok(Err(
             "This appliance enrols by the operator's key alone. Use `--operator-key FILE`.",
-        );
+        ));
     }
-    if !shared.enrolling() {
-        return Err(
+    let enrolling = shared.enrolling();
+    if !enrolling && !is_first(shared, &binding.client)? {
+        return Ok(Err(
             "A device was enrolled already, so no code is good any more. \
             Ask who enrolled it to add this one.",
-        );
+        ));
     }
     let now = shared.clock.monotonic();
-    let mut shown = shared.code();
-    let Some(shown) = shown.as_mut() else {
-        return Err("No code is shown now. Look at the console and try again.");
-    };
-    let Some(code) = shown.code(now) else {
+    let shown = shared.code();
+    let Some(code) = shown.as_ref().and_then(|shown| shown.code(now)) else {
         shared.code_spent.notify_one();
-        return Err("The code has lapsed. Type the fresh one from the console.");
+        return Ok(Err(if enrolling {
+            "The code has lapsed. Type the fresh one from the console."
+        } else {
+            "This device is enrolled already, and the code that it was enrolled by has lapsed."
+        }));
     };
-    if is_by_code(code, Role::Client, binding, proof) {
-        return Ok(by_code(code, Role::Server, binding));
+    if !is_by_code(code, Role::Client, binding, proof) {
+        return Ok(Err(
+            "The code is wrong. Type it as the console shows it now.",
+        ));
     }
-    shown.wrong();
-    if shown.code(now).is_none() {
-        shared.code_spent.notify_one();
-    }
-    Err("The code is wrong. Type it as the console shows it now.")
+    let answer = by_code(code, Role::Server, binding);
+    Ok(Ok(if enrolling {
+        Proven::New(answer)
+    } else {
+        Proven::Again(answer)
+    }))
+}
+
+/// Whether this is the device that was enrolled first, and it may act.
+fn is_first(shared: &Shared, device: &Pin) -> Result<bool, Rejection> {
+    let snapshot = shared.store.snapshot()?;
+    let first = snapshot.find::<FirstEnrolment>(FirstEnrolment::KEY)?;
+    let is_it = first.is_some_and(|first| first.device == *device);
+    Ok(is_it && device::is_enrolled(&snapshot, device)?)
 }
 
 fn check_operator(shared: &Shared, binding: &Binding, proof: &[u8]) -> Result<(), &'static str> {
@@ -120,9 +163,16 @@ async fn keep(shared: &Shared, request: &EnrolRequest, binding: &Binding) -> Res
         .store
         .snapshot()?
         .find::<Device>(binding.client.as_bytes())?;
-    if known.is_some_and(|device| device.state == State::Revoked) {
+    if known
+        .as_ref()
+        .is_some_and(|device| device.state == State::Revoked)
+    {
         let why = "This device was revoked. Enrol with a fresh key: use another `--state` folder.";
         return Err(Rejection::Enrolment(why));
+    }
+    if known.is_some_and(|device| device.name == request.name) {
+        // Asked again, since the answer was lost.
+        return Ok(());
     }
     let event = shared.event(
         Kind::DeviceEnrolled,
@@ -153,10 +203,53 @@ async fn keep(shared: &Shared, request: &EnrolRequest, binding: &Binding) -> Res
     holdfast_audit::append(&mut batch, &event)?;
     shared.store.commit(batch).await?;
     shared.first_done.store(true, Ordering::Relaxed);
+    shared.code_spent.notify_one();
     shared
         .devices
         .store(device::count(&shared.store.snapshot()?)?, Ordering::Relaxed);
-    shared.code_spent.notify_one();
     shared.redraw();
     Ok(())
+}
+
+impl Shared {
+    /// Keeps a refused enrolment, or counts it where there are too many.
+    async fn refused(self: &Arc<Self>, actor: Actor, binding: &Binding) -> Result<(), Rejection> {
+        let keep = self.refusals().note(self.clock.monotonic());
+        match keep {
+            Keep::Counted => {}
+            Keep::Count => {
+                let shared = Arc::clone(self);
+                tokio::spawn(async move {
+                    tokio::time::sleep(PERIOD).await;
+                    // A store that takes no writes tells so at the next request too.
+                    let _ = shared.keep_counted().await;
+                });
+            }
+            Keep::Whole => {
+                let device = binding.client.to_string();
+                let event = self.event(Kind::EnrolmentRefused, actor, &device, Outcome::Refused);
+                let kept = self.keep(&event).await;
+                kept.map_err(|error| Rejection::Internal(error.to_string()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the number of the refused enrolments that were only counted, if there are any.
+    pub(crate) async fn keep_counted(&self) -> Result<(), crate::Error> {
+        let counted = self.refusals().take();
+        if counted == 0 {
+            return Ok(());
+        }
+        let counted = format!("{counted} more");
+        let refused = Outcome::Refused;
+        let event = self.event(Kind::EnrolmentRefused, Actor::Machine, &counted, refused);
+        self.keep(&event).await
+    }
+
+    fn refusals(&self) -> std::sync::MutexGuard<'_, Refusals> {
+        self.refusals
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }

@@ -48,6 +48,15 @@ impl Route {
     }
 }
 
+/// Does work that must not stop half-way when the client goes away, which drops the handler: what is committed must also
+/// come into memory.
+async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Rejection>> + Send + 'static,
+) -> Result<T, Rejection> {
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|error| Err(Rejection::Internal(error.to_string())))
+}
+
 fn json(answer: &impl Serialize) -> Result<Response<Body>, Rejection> {
     let text =
         serde_json::to_string(answer).map_err(|error| Rejection::Internal(error.to_string()))?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use holdfast_audit::{Actor, Kind, Outcome};
 use holdfast_policy::{Permit, Publish, Site};
-use holdfast_site::{Digest, WireManifest};
+use holdfast_site::{Digest, Manifest, WireManifest};
 use http::Response;
 use hyper::body::Incoming;
 
@@ -86,18 +86,38 @@ pub(crate) async fn commit(
     let CommitRequest { entries, activate } = json(body, MANIFEST).await?;
     let checking = Arc::clone(shared);
     let manifest = blocking(move || checking.site.check(WireManifest { entries })).await??;
-    let device = binding.client.to_string();
+    let author = binding.client.to_string();
+    // One at a time, so that the store and memory agree on the order.
+    let order = Arc::clone(&shared.publishing).lock_owned().await;
+    let (shared, request) = (Arc::clone(shared), context.id.clone());
+    let version = super::detached(async move {
+        let version = keep(&shared, &manifest, activate, &author, &request).await;
+        drop(order);
+        version
+    });
+    super::json(&Committed {
+        version: version.await?,
+    })
+}
+
+/// Keeps a version, and makes it the live one if it is to be.
+async fn keep(
+    shared: &Arc<Shared>,
+    manifest: &Manifest,
+    activate: bool,
+    author: &str,
+    request: &str,
+) -> Result<u64, Rejection> {
     let event = |kind, resource: &str| {
-        let actor = Actor::Device(device.clone());
+        let actor = Actor::Device(author.to_owned());
         let mut event = shared.event(kind, actor, resource, Outcome::Done);
-        event.request = Some(context.id.clone());
+        event.request = Some(request.to_owned());
         event
     };
-
     let seconds = shared.clock.now().unix_millis().div_euclid(1000);
     let mut batch = shared
         .site
-        .commit(&manifest, seconds, device.clone())
+        .commit(manifest, seconds, author.to_owned())
         .await?;
     holdfast_audit::append(&mut batch, &event(Kind::SiteStored, ""))?;
     // The version is the first record that the batch appends, its event the second.
@@ -107,7 +127,6 @@ pub(crate) async fn commit(
             Rejection::Internal("the store gave the version no number".to_owned())
         })?;
     if activate {
-        let _order = shared.publishing.lock().await;
         let loading = Arc::clone(shared);
         let (mut batch, live) = blocking(move || loading.site.activation(version)).await??;
         holdfast_audit::append(
@@ -118,7 +137,7 @@ pub(crate) async fn commit(
         shared.site.go_live(live);
         shared.redraw();
     }
-    super::json(&Committed { version })
+    Ok(version)
 }
 
 /// `GET /v1/site/versions`.

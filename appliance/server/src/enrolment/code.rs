@@ -9,8 +9,6 @@ use zeroize::Zeroizing;
 const LENGTH: usize = 26;
 /// How long a code is good for, on the monotonic clock.
 pub const LIFETIME: Duration = Duration::from_secs(15 * 60);
-/// Wrong tries after which a code is thrown away.
-pub const MAX_TRIES: u8 = 10;
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// An enrolment code. Its `Debug` shows nothing; only [`Code::to_groups`] writes it out, for the console.
@@ -85,12 +83,14 @@ impl fmt::Debug for Code {
     }
 }
 
-/// A code that is being shown, with its end and its wrong tries.
+/// A code that is being shown, with its end.
+///
+/// Wrong tries are not counted: 130 random bits cannot be guessed in its lifetime, and a bound would let any stranger
+/// take the code away from the one who reads it.
 #[derive(Debug)]
 pub struct Shown {
     code: Code,
     expires: Instant,
-    tries: u8,
 }
 
 impl Shown {
@@ -100,25 +100,19 @@ impl Shown {
         Self {
             code,
             expires: now.checked_add(LIFETIME).unwrap_or(now),
-            tries: 0,
         }
     }
 
     /// The code while it is good.
     #[must_use]
     pub fn code(&self, now: Instant) -> Option<&Code> {
-        (now < self.expires && self.tries < MAX_TRIES).then_some(&self.code)
+        (now < self.expires).then_some(&self.code)
     }
 
     /// Time left.
     #[must_use]
     pub fn remaining(&self, now: Instant) -> Duration {
         self.expires.saturating_duration_since(now)
-    }
-
-    /// Counts a wrong try.
-    pub fn wrong(&mut self) {
-        self.tries = self.tries.saturating_add(1);
     }
 }
 
@@ -130,7 +124,7 @@ mod tests {
     #[test]
     fn a_code_is_read_as_people_type_it() {
         let code = Code::from_random(&[
-            0x08, 0x42, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 255,
+            0x08, 0x42, 0x10, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 255,
         ]);
         let groups = code.to_groups();
         assert_eq!(groups.len(), 30);
@@ -146,19 +140,14 @@ mod tests {
     }
 
     #[test]
-    fn a_code_lapses_by_time_and_by_wrong_tries() {
+    fn a_code_lapses_by_time() {
         let now = Instant::now();
-        let mut shown = Shown::new(Code::from_random(&[1; 17]), now);
+        let shown = Shown::new(Code::from_random(&[1; 17]), now);
         assert!(
             shown
                 .code(now + LIFETIME - Duration::from_secs(1))
                 .is_some()
         );
         assert!(shown.code(now + LIFETIME).is_none());
-        for _ in 0..MAX_TRIES {
-            assert!(shown.code(now).is_some());
-            shown.wrong();
-        }
-        assert!(shown.code(now).is_none());
     }
 }

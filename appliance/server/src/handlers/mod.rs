@@ -4,5 +4,5 @@ mod page;
 mod portal;
 mod range;
 
-pub(crate) use page::{Found, Page, page};
+pub(crate) use page::{Page, page};
 pub(crate) use portal::portal;

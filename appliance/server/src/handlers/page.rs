@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use holdfast_policy::{Permit, Resource, View};
 use holdfast_site::{
-    BlobRef, Encoding, Entry, RequestPath, Resolved, location, negotiate, pages, resolve,
+    BlobRef, Encoding, Entry, Manifest, RequestPath, Resolved, location, negotiate, pages, resolve,
 };
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE,
@@ -19,12 +19,22 @@ use crate::body::Body;
 use crate::rejection::Rejection;
 use crate::server::Shared;
 
-/// A page as a policy speaks of it: the manifest entry and its path.
+/// A page as a policy speaks of it, by its path in the manifest, and what is answered if that may be seen.
 #[derive(Debug)]
 pub(crate) struct Page {
     path: String,
-    entry: Entry,
-    status: StatusCode,
+    content: Content,
+}
+
+/// What a path leads to. Even that there is a page under another spelling, or no site yet, is told after the decision.
+#[derive(Debug)]
+enum Content {
+    /// No site was pushed yet.
+    Welcome,
+    /// The page has another URL: its path and query.
+    Moved(String),
+    /// An entry of the manifest.
+    Entry(Box<Entry>, StatusCode),
 }
 
 impl Resource for Page {
@@ -35,41 +45,49 @@ impl Resource for Page {
     }
 }
 
-/// What a path leads to.
-pub(crate) enum Found {
-    /// A page, yet to be decided upon.
-    Page(Page),
-    /// An answer that shows nothing of the site.
-    Answer(Response<Body>),
-}
-
 impl Page {
     /// Finds the page of a path on the live version.
-    pub(crate) fn resolve(shared: &Arc<Shared>, path: &RequestPath) -> Result<Found, Rejection> {
-        let Some(live) = shared.site.live() else {
-            let text = pages::welcome(&shared.settings.site.to_string());
-            return Ok(Found::Answer(html(StatusCode::OK, text)));
+    pub(crate) fn resolve(
+        shared: &Arc<Shared>,
+        path: &RequestPath,
+        query: Option<&str>,
+    ) -> Result<Self, Rejection> {
+        let found = |path: &str, content| Self {
+            path: path.to_owned(),
+            content,
         };
-        let page = |path: &str, entry: &Entry, status| {
-            Found::Page(Self {
-                path: path.to_owned(),
-                entry: entry.clone(),
-                status,
-            })
+        let entry = |(path, entry): (&str, &Entry), status| {
+            found(path, Content::Entry(Box::new(entry.clone()), status))
+        };
+        let Some(live) = shared.site.live() else {
+            return Ok(found("/index.html", Content::Welcome));
         };
         match resolve(&live.manifest, path) {
-            Resolved::Page { path, entry } => Ok(page(path, entry, StatusCode::OK)),
-            Resolved::Missing(Some((path, entry))) => Ok(page(path, entry, StatusCode::NOT_FOUND)),
+            Resolved::Page { path, entry: page } => Ok(entry((path, page), StatusCode::OK)),
+            Resolved::Missing(Some(page)) => Ok(entry(page, StatusCode::NOT_FOUND)),
             Resolved::Missing(None) => Err(Rejection::NotFound),
             Resolved::Moved { folder } => {
-                let mut response = html(StatusCode::MOVED_PERMANENTLY, String::new());
-                let location = HeaderValue::try_from(location(path, folder))
-                    .map_err(|error| Rejection::Internal(error.to_string()))?;
-                response.headers_mut().insert(LOCATION, location);
-                Ok(Found::Answer(response))
+                let mut target = location(path, folder);
+                if let Some(query) = query {
+                    target.push('?');
+                    target.push_str(query);
+                }
+                let path = target_path(&live.manifest, path.stem(), folder);
+                Ok(found(&path, Content::Moved(target)))
             }
         }
     }
+}
+
+/// The path in the manifest of the page that a moved one leads to.
+fn target_path(manifest: &Manifest, stem: &str, folder: bool) -> String {
+    let html = if folder {
+        format!("{stem}/index.html")
+    } else {
+        format!("{stem}.html")
+    };
+    let found = manifest.page(stem).filter(|_| !folder);
+    found.map_or(html, |(path, _)| path.to_owned())
 }
 
 pub(super) fn html(status: StatusCode, text: String) -> Response<Body> {
@@ -80,13 +98,33 @@ pub(super) fn html(status: StatusCode, text: String) -> Response<Body> {
     response
 }
 
-/// Serves the page of the permit: encoding (RFC 9110, 12.5.3), conditional (13.1.2), range (14.2).
+/// Serves the page of the permit.
 pub(crate) fn page<B>(
     permit: Permit<View<Page>>,
     shared: &Arc<Shared>,
     request: &Request<B>,
 ) -> Result<Response<Body>, Rejection> {
-    let Page { entry, status, .. } = permit.into_resource();
+    match permit.into_resource().content {
+        Content::Welcome => {
+            let text = pages::welcome(&shared.settings.site.to_string());
+            Ok(html(StatusCode::OK, text))
+        }
+        Content::Moved(target) => {
+            let mut response = html(StatusCode::MOVED_PERMANENTLY, String::new());
+            insert(&mut response, LOCATION, &target)?;
+            Ok(response)
+        }
+        Content::Entry(entry, status) => serve(&entry, status, shared, request),
+    }
+}
+
+/// Serves an entry: encoding (RFC 9110, 12.5.3), conditional (13.1.2), range (14.2).
+fn serve<B>(
+    entry: &Entry,
+    status: StatusCode,
+    shared: &Arc<Shared>,
+    request: &Request<B>,
+) -> Result<Response<Body>, Rejection> {
     let asked = request.headers();
     // A range is of the file as written, which is what clients that fetch parts put together again.
     let ranged = status == StatusCode::OK && request.method() == http::Method::GET;
@@ -103,7 +141,7 @@ pub(crate) fn page<B>(
 
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = status;
-    describe(response.headers_mut(), &entry, encoding, &etag)?;
+    describe(response.headers_mut(), entry, encoding, &etag)?;
     if status == StatusCode::OK && list(asked, IF_NONE_MATCH).is_some_and(|f| matches(&f, &etag)) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response.headers_mut().remove(CONTENT_TYPE);
@@ -112,7 +150,10 @@ pub(crate) fn page<B>(
     }
     let whole = blob.length;
     // RFC 9110, 13.1.5: another or a weak validator means the whole page.
-    let fresh = text(asked, IF_RANGE).is_none_or(|validator| validator.trim() == etag);
+    let fresh = asked.get(IF_RANGE).is_none_or(|validator| {
+        let validator = validator.to_str();
+        validator.is_ok_and(|validator| validator.trim() == etag)
+    });
     let range = range_field
         .filter(|_| fresh)
         .map_or(Range::Whole, |field| parse(field, whole));
@@ -134,11 +175,8 @@ pub(crate) fn page<B>(
             return Ok(response);
         }
     };
-    let reader = shared
-        .site
-        .reader(*blob)
-        .map_err(|error| Rejection::Internal(error.to_string()))?;
-    *response.body_mut() = Body::blob(reader, start, end);
+    let admitted = shared.room.admit(&shared.site, *blob)?;
+    *response.body_mut() = Body::blob(admitted, start, end);
     Ok(response)
 }
 
