@@ -52,15 +52,15 @@ fi
 
 fetch_inputs
 say "building (the first time takes half an hour on two cores; every line is a step of it)"
-if [ "$mode" = vm ]; then
-  nix_build "$state/built" appliance image kernel "legacyPackages.x86_64-linux.machine" "legacyPackages.x86_64-linux.docs"
-  image="$(readlink -f "$state/built-1")" kernel="$(readlink -f "$state/built-2")" machine="$(readlink -f "$state/built-3")/bin/machine" docs="$state/built-4"
-else
-  nix_build "$state/built" appliance "legacyPackages.x86_64-linux.docs" "legacyPackages.x86_64-linux.machine"
-  docs="$state/built-1" machine="$(readlink -f "$state/built-2")/bin/machine"
-fi
-holdfast="$(readlink -f "$state/built")/bin/holdfast"
-site="${site:-$(readlink -f "$docs")}"
+wanted=(appliance legacyPackages.x86_64-linux.docs legacyPackages.x86_64-linux.machine)
+[ "$mode" != vm ] || wanted+=(kernel image)
+nix_build "$state/built" "${wanted[@]}"
+built() { readlink -f "$state/built/$1"; }
+holdfast="$(built appliance)/bin/holdfast"
+machine="$(built machine)/bin/machine"
+image="$(built image || true)"
+kernel="$(built kernel || true)"
+site="${site:-$(built docs)}"
 origin="https://localhost:$port" portal="https://portal.localhost:$port"
 
 if [ -n "$reset" ]; then

@@ -51,11 +51,12 @@ $NIX_CONFIG}"
 # Nix reads a flake by git; a tree that another user owns (a mount, a CI's clone) is the caller's own choice here.
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="$root"
 
-nix_build() { # link attribute...: builds and leaves links link, link-1 ...
-  local link="$1"
+nix_build() { # folder attribute...: builds all, and leaves a link for each, by its last name, in the folder
+  local folder="$1" attribute
   shift
-  mkdir -p "$(dirname "$link")"
-  nix build -L --keep-going --out-link "$link" "${@/#/$root#}"
+  mkdir -p "$folder"
+  nix build -L --keep-going --no-link "${@/#/$root#}"
+  for attribute in "$@"; do nix build --out-link "$folder/${attribute##*.}" "$root#$attribute"; done
 }
 
 fetch_inputs() { (cd "$root" && python3 image/debian/fetch "$@"); }

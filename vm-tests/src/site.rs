@@ -37,6 +37,8 @@ pub fn pages() -> Vec<Page> {
             }
         })
         .filter(|page| !INSTRUCTIONS.contains(&&page.path[1..]) && !page.path.ends_with(".cedar"))
+        // Hidden files are left out of a push.
+        .filter(|page| !page.path.contains("/."))
         .collect();
     pages.sort_by(|one, other| one.path.cmp(&other.path));
     let html = pages
