@@ -27,7 +27,7 @@ let
     isManifest relative || (builtins.elem folder folders && !(outside relative)));
   applianceSources = only "holdfast-appliance-sources" ({ relative, folder, type }:
     isManifest relative
-    || (builtins.elem folder folders && !(outside relative) && builtins.match "vm-tests/.*" relative == null)
+    || (builtins.elem folder folders && !(outside relative) && builtins.match "(vm-tests/.*|.*/tests(/.*)?)" relative == null)
     || relative == "vm-tests");
 
   locked = builtins.filter (package: package ? checksum) (builtins.fromTOML (builtins.readFile ../Cargo.lock)).package;
@@ -101,6 +101,7 @@ in
     source = applianceSources;
     script = ''
       mkdir -p vm-tests/src && echo "//! Empty." > vm-tests/src/lib.rs
+      mkdir -p hardening/tests && echo "fn main() {}" > hardening/tests/sandbox.rs
       # Aborts instead of unwinding: set for the last crate alone, so that the dependencies serve the tests too.
       cargo rustc --release -p holdfast --bin holdfast -- -C panic=abort
       binary=target/x86_64-unknown-linux-gnu/release/holdfast

@@ -28,6 +28,7 @@ changed=0
 expect docs/index.md kernel appliance image
 expect README.md kernel appliance image
 expect vm-tests/src/lib.rs kernel appliance image
+expect hardening/tests/sandbox.rs kernel appliance image
 expect hardening/systemd/units.list kernel appliance
 expect appliance/holdfast/src/main.rs kernel
 expect hardening/kernel/10-platform.config appliance
