@@ -1,5 +1,5 @@
-# The flake's outputs, each from a file of its own.
-{ }:
+# The flake's outputs, each from a file of its own. `source`: the flake's own place in the store.
+{ source }:
 let
   system = "x86_64-linux";
   version = (builtins.fromTOML (builtins.readFile ../Cargo.toml)).workspace.package.version;
@@ -31,31 +31,22 @@ let
     tree = machineTree;
     script = ./sign/sign.sh;
   };
-  # Programs of host tools alone; they find the working tree from the current folder.
-  host = { name, run }: debian.busybox {
-    name = "holdfast-${name}";
-    script = builtins.toFile "host.sh" ''
-      $bootstrap/busybox mkdir -p "$out/bin"
-      printf '#!/bin/sh\n%s\n' "$run" > "$out/bin/$app"
-      $bootstrap/busybox chmod 755 "$out/bin/$app"
-    '';
-    env = { app = name; inherit run; };
-  };
-
   checks = {
     inherit (rust) fmt clippy unit;
   } // import ./checks.nix { inherit debian rust root uki image kernel machineTree docs; };
   app = program: { type = "app"; inherit program; };
+  # A file of the flake itself, run by the host's own tools: it works on a clone that has fetched nothing. Without its
+  # context, since Nix 2.8 takes a program's context for derivations alone; the source is in the store already.
+  file = path: app "${builtins.unsafeDiscardStringContext source}/${path}";
 in
 {
   packages.${system} = { inherit kernel image; inherit (rust) appliance; };
   checks.${system} = checks;
   apps.${system} = {
-    run = app "${host { name = "run"; run = ''HOLDFAST_ROOT="${../.}" exec bash "${../.}/image/run/run.sh" "$@"''; }}/bin/run";
+    run = file "run";
     sign = app "${sign}/bin/sign";
-    # These two must work on a clone that has fetched nothing: they are files of the flake, run by the host's Python.
-    fetch = app "${folder "holdfast-debian" ./debian}/fetch";
-    relock = app "${folder "holdfast-debian" ./debian}/relock";
+    fetch = file "image/debian/fetch";
+    relock = file "image/debian/relock";
   };
   legacyPackages.${system} = {
     inherit (rust) vendor dependencies;
