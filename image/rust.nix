@@ -15,20 +15,22 @@ let
       in
       keep { inherit relative folder type; };
   };
+  # Crates that are no part of the binary.
+  beside = [ "vm-tests" "appliance/bench" "appliance/fuzz" ];
   folders = [ "appliance" "secrets" "hardening" "vm-tests" ];
   isManifest = relative: builtins.match "(.*/)?Cargo\\.(toml|lock)" relative != null;
   outside = relative: builtins.match "hardening/(kernel|systemd).*" relative != null || builtins.match ".*/target(/.*)?" relative != null;
 
   manifests = only "holdfast-manifests" ({ relative, folder, type }:
-    if type == "directory" then builtins.elem folder folders && !(outside relative) && builtins.match ".*/(src|tests|fuzz)(/.*)?" relative == null
+    if type == "directory" then builtins.elem folder folders && !(outside relative) && builtins.match ".*/(src|tests|corpus)(/.*)?" relative == null
     else isManifest relative);
   # All sources, for the lints and tests; and those of the binary alone.
   sources = only "holdfast-sources" ({ relative, folder, type }:
     isManifest relative || (builtins.elem folder folders && !(outside relative)));
   applianceSources = only "holdfast-appliance-sources" ({ relative, folder, type }:
     isManifest relative
-    || (builtins.elem folder folders && !(outside relative) && builtins.match "(vm-tests/.*|.*/tests(/.*)?)" relative == null)
-    || relative == "vm-tests");
+    || (builtins.elem folder folders && !(outside relative) && builtins.match "(vm-tests/.*|appliance/(bench|fuzz)/.*|.*/tests(/.*)?)" relative == null)
+    || builtins.elem relative beside);
 
   locked = builtins.filter (package: package ? checksum) (builtins.fromTOML (builtins.readFile ../Cargo.lock)).package;
   vendor = debian.busybox {
@@ -74,7 +76,7 @@ let
       cargo build --release -p holdfast
       cargo test --release --no-run -p holdfast-vm-tests
       # Our own empty crates go; what is left is what everything else is linked from.
-      cargo clean --release -p holdfast $(sed -n 's/^\(holdfast-[a-z-]*\) = .*/-p \1/p' Cargo.toml) -p holdfast-vm-tests
+      cargo clean --release -p holdfast $(sed -n 's/^\(holdfast-[a-z-]*\) = .*/-p \1/p' Cargo.toml) -p holdfast-vm-tests -p holdfast-bench -p holdfast-fuzz
       mkdir "$out"
       cp -a target "$out"/
       echo "figure: dependencies $(ls target/*/release/deps/*.rlib | wc -l) libraries, $(( $(date +%s) - begin )) s"
@@ -100,7 +102,7 @@ in
     name = "holdfast";
     source = applianceSources;
     script = ''
-      mkdir -p vm-tests/src && echo "//! Empty." > vm-tests/src/lib.rs
+      for crate in ${toString beside}; do mkdir -p $crate/src && echo "//! Empty." > $crate/src/lib.rs; done
       mkdir -p hardening/tests && echo "fn main() {}" > hardening/tests/sandbox.rs
       # Aborts instead of unwinding: set for the last crate alone, so that the dependencies serve the tests too.
       cargo rustc --release -p holdfast --bin holdfast -- -C panic=abort

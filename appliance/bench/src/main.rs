@@ -1,0 +1,2 @@
+//! Measures the server against named peers.
+fn main() {}

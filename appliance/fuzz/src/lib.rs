@@ -1,0 +1,1 @@
+//! Fuzz targets of the parsers that take foreign bytes.
