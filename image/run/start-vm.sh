@@ -25,6 +25,7 @@ start_machine() {
   set +m
   children+=("$machine_child")
   local begin=$SECONDS shown=0
+  : >> "$console"
   until tr -d '\r' < "$console" 2> /dev/null | grep -qE '^holdfast: state (ready|waiting)'; do
     kill -0 "$machine_child" 2> /dev/null || { cat "$state/qemu.log" >&2; stop "QEMU ended; its console is in $console"; }
     if grep -qs '^holdfast: refused' "$console"; then tr -d '\r' < "$console" | sed -n '/^holdfast: refused/,/^$/p' | head -n 8 >&2; stop "the machine refused its configuration"; fi
