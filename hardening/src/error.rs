@@ -53,6 +53,8 @@ pub enum Error {
     #[error("the table of system calls is wrong: {0}; build this program anew")]
     Table(String),
     /// A forbidden act could not be tried.
-    #[error("cannot try what is forbidden: {0}; start `holdfast sandbox check`, which names the acts")]
+    #[error(
+        "cannot try what is forbidden: {0}; start `holdfast sandbox check`, which names the acts"
+    )]
     Probe(String),
 }

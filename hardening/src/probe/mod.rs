@@ -109,14 +109,9 @@ impl Finding {
 }
 
 fn killing() -> impl Iterator<Item = &'static Act> {
-    [
-        network::ACTS,
-        processes::ACTS,
-        paths::ACTS,
-        kernel::ACTS,
-    ]
-    .into_iter()
-    .flatten()
+    [network::ACTS, processes::ACTS, paths::ACTS, kernel::ACTS]
+        .into_iter()
+        .flatten()
 }
 
 /// Names of all children to be started.

@@ -71,16 +71,8 @@ impl Before {
                 How::Write,
             ),
             ("list a folder", "/".into(), How::Read),
-            (
-                "open the store anew",
-                folder.join("store.redb"),
-                How::Write,
-            ),
-            (
-                "make a file beside the store",
-                folder.join(MADE),
-                How::Make,
-            ),
+            ("open the store anew", folder.join("store.redb"), How::Write),
+            ("make a file beside the store", folder.join(MADE), How::Make),
             (
                 "make a file elsewhere",
                 std::env::temp_dir().join(format!("{MADE}-{}", std::process::id())),

@@ -23,11 +23,7 @@ pub(super) const ACTS: &[Act] = &[
     }),
     ("chmod", || Ok(rustix::fs::chmod(ABSENT, Mode::RWXU)?)),
     ("chown", || {
-        Ok(rustix::fs::chown(
-            ABSENT,
-            Some(Uid::ROOT),
-            Some(Gid::ROOT),
-        )?)
+        Ok(rustix::fs::chown(ABSENT, Some(Uid::ROOT), Some(Gid::ROOT))?)
     }),
     ("setxattr", || {
         let flags = XattrFlags::empty();

@@ -27,7 +27,10 @@ fn only_a_child_that_died_of_the_filter_inside_the_sandbox_counts_as_stopped() {
 fn what_could_be_opened_or_was_not_tried_counts_as_not_stopped() {
     let line = |before: &str, after: &str| read(&format!("x\t{before}\t{after}"));
     let read_all = |line: String| judge(OPENING, &output(0, &format!("in\n{line}")));
-    assert_eq!(line("done", "EACCES").unwrap().end, End::Landlock("EACCES".into()));
+    assert_eq!(
+        line("done", "EACCES").unwrap().end,
+        End::Landlock("EACCES".into())
+    );
     assert!(!line("EACCES", "done").unwrap().is_stopped());
     assert!(line("ENOENT", "EACCES").unwrap().by().contains("ENOENT"));
     assert_eq!(read("x"), None);

@@ -73,6 +73,7 @@ const NUMBERS: &[(&str, u32)] = &[
     ("pread64", 17),
     ("pwrite64", 18),
     ("writev", 20),
+    ("sched_yield", 24),
     ("mremap", 25),
     ("madvise", 28),
     ("getpid", 39),
@@ -120,7 +121,9 @@ fn no_number_but_those_of_the_table_passes() {
         .map(|entry| {
             let name = entry["syscall"].as_str().unwrap();
             let found = NUMBERS.iter().find(|(known, _)| *known == name);
-            found.unwrap_or_else(|| panic!("`{name}` has no number here")).1
+            found
+                .unwrap_or_else(|| panic!("`{name}` has no number here"))
+                .1
         })
         .collect();
     assert_eq!(listed.len(), NUMBERS.len());
@@ -129,7 +132,11 @@ fn no_number_but_those_of_the_table_passes() {
     let high = (11..32).flat_map(|bit| (1_u32 << bit) - 2..=(1_u32 << bit) + 512);
     for number in (0..4096).chain(high).filter(|n| !listed.contains(n)) {
         for arguments in [[0; 6], [u64::MAX; 6], [1; 6]] {
-            assert_eq!(verdict(&filters, X86_64, number, arguments), KILL, "{number}");
+            assert_eq!(
+                verdict(&filters, X86_64, number, arguments),
+                KILL,
+                "{number}"
+            );
         }
     }
 }

@@ -60,7 +60,9 @@ fn findings(prefix: &str) -> Vec<Finding> {
     let folder = folder();
     std::fs::write(folder.path().join("data/store.redb"), "").unwrap();
     let found = probe::check(|act| command(&format!("{prefix}{act}"), folder.path())).unwrap();
-    let left = std::fs::read_dir(folder.path().join("data")).unwrap().count();
+    let left = std::fs::read_dir(folder.path().join("data"))
+        .unwrap()
+        .count();
     assert_eq!(left, 1, "the probe leaves nothing behind");
     found
 }
@@ -145,7 +147,10 @@ fn old_landlock() {
     };
     let refused = give_up(&limits).unwrap_err();
     let text = refused.to_string();
-    assert!(text.contains("1000 is needed; use a newer kernel"), "{text}");
+    assert!(
+        text.contains("1000 is needed; use a newer kernel"),
+        "{text}"
+    );
 }
 
 fn threads_are_bound() {

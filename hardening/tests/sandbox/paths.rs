@@ -65,6 +65,7 @@ pub const PATHS: &[TestedPath] = &[
     alone("processor_time_is_told", processor_time),
     alone("buffers_grow", buffers_grow),
     alone("arenas_give_memory_back", arenas_shrink),
+    alone("contended_lock_waits", contended_lock),
     alone("thread_that_finds_no_memory_is_an_error", no_memory),
     path(
         "panic_ends_as_an_abort",
@@ -265,6 +266,19 @@ fn arenas_shrink(_: &Path) {
     });
 }
 
+/// The limits' table lies behind this kind of lock, which yields before it sleeps.
+fn contended_lock(_: &Path) {
+    let lock = parking_lot::Mutex::new(1);
+    enter();
+    let held = lock.lock();
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| *lock.lock());
+        std::thread::sleep(Duration::from_millis(50));
+        drop(held);
+        assert_eq!(waits.join().unwrap(), 1);
+    });
+}
+
 fn no_memory(_: &Path) {
     let most = Rlimit {
         current: Some(1 << 30),
@@ -357,7 +371,10 @@ fn stop_and_continue(child: &mut Child) {
     };
     // Asleep, or dead already.
     reaches(&['S', 'Z', 'X']);
-    for (signal, wanted) in [(Signal::STOP, &['T', 'Z', 'X']), (Signal::CONT, &['S', 'Z', 'X'])] {
+    for (signal, wanted) in [
+        (Signal::STOP, &['T', 'Z', 'X']),
+        (Signal::CONT, &['S', 'Z', 'X']),
+    ] {
         let _ = kill_process(pid, signal);
         reaches(wanted);
     }
