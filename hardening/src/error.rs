@@ -1,7 +1,6 @@
 //! Which step failed, and what to do.
 
 use std::io;
-use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -36,24 +35,26 @@ pub enum Error {
     },
     /// The kernel's Landlock is absent or too old.
     #[error(
-        "this kernel's Landlock cannot restrict truncation (version {found}, needed 3); use Linux 6.2 or newer with CONFIG_SECURITY_LANDLOCK, and `landlock` in lsm="
+        "this kernel's Landlock has version {found}, and {needed} is needed; use a newer kernel with CONFIG_SECURITY_LANDLOCK, and `landlock` in lsm="
     )]
     LandlockTooOld {
         /// Its version; 0: absent.
         found: u32,
+        /// The oldest that is accepted.
+        needed: u32,
     },
     /// The Landlock rules could not be put in force.
     #[error("cannot restrict files by Landlock: {0}; check that the kernel allows it")]
     Landlock(String),
-    /// A path that should stay open to the process is not there.
-    #[error("cannot open {} to keep it accessible: {message}; create it first", path.display())]
-    Path {
-        /// Which one.
-        path: PathBuf,
-        /// How it failed.
-        message: String,
-    },
     /// The system call filter could not be put in force.
     #[error("cannot filter system calls: {0}; the kernel needs CONFIG_SECCOMP_FILTER")]
     SystemCalls(String),
+    /// The table of system calls is not what this program reads.
+    #[error("the table of system calls is wrong: {0}; build this program anew")]
+    Table(String),
+    /// A forbidden act could not be tried.
+    #[error(
+        "cannot try what is forbidden: {0}; start `holdfast sandbox check`, which names the acts"
+    )]
+    Probe(String),
 }

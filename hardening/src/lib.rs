@@ -1,34 +1,38 @@
-//! The process gives up power before it accepts a byte (law 6).
+//! The process gives up power before it accepts a byte (law 6), and proves it.
 //!
 //! [`enter`] runs on the only thread, before the asynchronous runtime exists: resource limits, no new privileges, no dump,
 //! no capability, then Landlock (files, ports, signals), then seccomp (system calls). What is inherited by the threads that
 //! come later holds for the whole process. Each step first looks whether it already holds, since the unit in the image has
 //! taken much away before and forbids some of the calls that would take it away again.
 //!
-//! Memory that is writable and executable: there is no safe wrapper for `PR_SET_MDWE`; the system call filter lets no
-//! executable mapping be made at all, and the unit has `MemoryDenyWriteExecute=`.
+//! [`probe`] tries in child processes, each in the same sandbox, everything that must not be possible.
+//!
+//! Memory that is writable and executable: no library wraps `PR_SET_MDWE` safely, and code of ours may not be unsafe. The
+//! system call filter takes more than that option would: no mapping becomes executable at all, by `mmap`, `mprotect`,
+//! `pkey_mprotect`, `shmat` or `remap_file_pages`. In the image `MemoryDenyWriteExecute=` sets the option as well.
 
 mod error;
 mod files;
 mod privileges;
+pub mod probe;
 mod system_calls;
 
 use std::fs;
-use std::path::PathBuf;
 
 pub use error::Error;
 
+/// Every version of Landlock from this one on restricts opening, removing and truncating files.
+pub const LANDLOCK_FILES: u32 = 3;
+/// From this one on ports, devices' ioctls, signals and abstract sockets are restricted too. Our own kernel has it.
+pub const LANDLOCK_SIGNALS: u32 = 6;
+
 /// What stays allowed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The only folder that stays readable and writable, with everything below it.
-    pub data_dir: PathBuf,
-    /// Files and folders that stay readable.
-    pub readable: Vec<PathBuf>,
     /// Most open descriptors; lowered to what is allowed already.
     pub open_files: u64,
-    /// Most processes and threads of the user; `None`: as it is (outside the image the user has others).
-    pub processes: Option<u64>,
+    /// The oldest version of Landlock that is accepted; at least [`LANDLOCK_FILES`].
+    pub landlock: u32,
 }
 
 /// What was reached.
@@ -41,21 +45,35 @@ pub struct Report {
     pub bounding_set_empty: bool,
 }
 
-/// Gives up power. Files, sockets and keys must be open and read by now.
+/// Gives up power. Files, sockets and keys must be open and read by now: nothing can be opened afterwards.
 ///
 /// # Errors
 /// The first step that failed, or a second thread. The process has then lost part of its power and must end.
 pub fn enter(limits: &Limits) -> Result<Report, Error> {
+    enter_without(limits, None)
+}
+
+/// As [`enter`], with one entry of the system calls' table fewer, by its place: so the tests show that each is needed.
+///
+/// # Errors
+/// Those of [`enter`].
+#[doc(hidden)]
+pub fn enter_without(limits: &Limits, entry: Option<usize>) -> Result<Report, Error> {
+    let filters = system_calls::compile(entry)?;
     only_thread()?;
     privileges::limit_resources(limits)?;
     let bounding_set_empty = privileges::drop_all()?;
-    let landlock_abi = files::restrict(limits)?;
-    system_calls::restrict()?;
+    let landlock_abi = files::restrict(limits.landlock.max(LANDLOCK_FILES))?;
+    system_calls::restrict(&filters)?;
     Ok(Report {
         landlock_abi,
         bounding_set_empty,
     })
 }
+
+/// The table of system calls, as text.
+#[doc(hidden)]
+pub const SYSTEM_CALLS: &str = system_calls::TABLE;
 
 /// Landlock and seccomp bind the calling thread and those that it starts later.
 fn only_thread() -> Result<(), Error> {

@@ -13,9 +13,6 @@ use crate::{Error, Limits};
 pub(crate) fn limit_resources(limits: &Limits) -> Result<(), Error> {
     lower("core dumps", Resource::Core, 0)?;
     lower("open files", Resource::Nofile, limits.open_files)?;
-    if let Some(processes) = limits.processes {
-        lower("processes", Resource::Nproc, processes)?;
-    }
     Ok(())
 }
 

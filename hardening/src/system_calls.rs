@@ -1,35 +1,58 @@
 //! The system call filter, from the table in `seccomp.json`.
 //!
-//! Three filters, of which the kernel takes the strictest answer: `absent` answers as a kernel without the call would,
-//! `refuse` answers with an error where ordinary code may ask, `allow` lets pass what is listed and ends the process at
-//! anything else, which is what an intruder's code meets.
+//! Two filters, of which the kernel takes the strictest answer: `absent` answers as a kernel without the call would,
+//! `allow` lets pass what is listed and ends the process at anything else, which is what an intruder's code meets.
+//!
+//! Each entry names in `needed_by` the path of `hardening/tests/sandbox.rs` that needs it: with the entry taken out, that
+//! path ends by the kernel. An entry with `only_in` is for builds with debug assertions alone. seccompiler knows neither
+//! field, so they are taken off first.
 
 use std::io::Cursor;
 
-use seccompiler::{BpfMap, TargetArch, apply_filter, compile_from_json};
+use seccompiler::{BpfProgram, TargetArch, apply_filter, compile_from_json};
+use serde_json::Value;
 
 use crate::Error;
 
-const TABLE: &str = include_str!("seccomp.json");
+pub(crate) const TABLE: &str = include_str!("seccomp.json");
 
 /// The strictest last: it forbids to install more.
-const ORDER: [&str; 3] = ["absent", "refuse", "allow"];
+const ORDER: [&str; 2] = ["absent", "allow"];
 
-pub(crate) fn restrict() -> Result<(), Error> {
-    let filters = compile()?;
-    for name in ORDER {
-        let filter = filters
-            .get(name)
-            .ok_or_else(|| Error::SystemCalls(format!("the table has no filter `{name}`")))?;
+/// Puts the filters in force, in their order.
+pub(crate) fn restrict(filters: &[BpfProgram]) -> Result<(), Error> {
+    for filter in filters {
         apply_filter(filter).map_err(|e| Error::SystemCalls(e.to_string()))?;
     }
     Ok(())
 }
 
-fn compile() -> Result<BpfMap, Error> {
-    let arch = TargetArch::try_from(std::env::consts::ARCH)
-        .map_err(|e| Error::SystemCalls(e.to_string()))?;
-    compile_from_json(Cursor::new(TABLE), arch).map_err(|e| Error::SystemCalls(e.to_string()))
+/// The filters in their order, `without` one entry of `allow`.
+pub(crate) fn compile(without: Option<usize>) -> Result<Vec<BpfProgram>, Error> {
+    let wrong = |e: &dyn std::fmt::Display| Error::Table(e.to_string());
+    let mut table: Value = serde_json::from_str(TABLE).map_err(|e| wrong(&e))?;
+    for name in ORDER {
+        let entries = table
+            .pointer_mut(&format!("/{name}/filter"))
+            .and_then(Value::as_array_mut)
+            .ok_or_else(|| wrong(&format_args!("it has no filter `{name}`")))?;
+        let mut at = 0..entries.len();
+        entries.retain(|entry| {
+            let at = at.next();
+            let for_debug = entry.get("only_in").is_some_and(|kind| kind == "debug");
+            let left_out = name == "allow" && without.is_some() && at == without;
+            !left_out && (!for_debug || cfg!(debug_assertions))
+        });
+        for entry in entries.iter_mut().filter_map(Value::as_object_mut) {
+            entry.retain(|field, _| field != "needed_by" && field != "only_in");
+        }
+    }
+    let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|e| wrong(&e))?;
+    let mut filters =
+        compile_from_json(Cursor::new(table.to_string()), arch).map_err(|e| wrong(&e))?;
+    let taken = ORDER.map(|name| filters.remove(name));
+    let taken: Option<Vec<_>> = taken.into_iter().collect();
+    taken.ok_or_else(|| wrong(&"a filter is missing"))
 }
 
 #[cfg(test)]

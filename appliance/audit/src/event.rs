@@ -52,6 +52,8 @@ pub enum Kind {
     KeyMade,
     /// A request for a protected act was refused by policy.
     AccessDenied,
+    /// An earlier run of the server ended: how, when, and which.
+    RunEnded,
 }
 
 /// Who did it.

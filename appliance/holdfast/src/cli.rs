@@ -47,6 +47,16 @@ pub enum Command {
     Listen(ListenArgs),
     /// Serve on the sockets that systemd or `holdfast listen` passed (not for people)
     Serve(ServeArgs),
+    /// Try what the server must not be able to do, and say what stopped it
+    #[command(subcommand)]
+    Sandbox(SandboxCommand),
+    /// Keep how the server ended, as systemd tells it in the environment (not for people)
+    #[command(hide = true)]
+    RecordExit {
+        /// Where the store is kept [default: $STATE_DIRECTORY, else /var/lib/holdfast]
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
     /// The root-side units of the image (not for people)
     #[command(subcommand, hide = true)]
     Machine(MachineCommand),
@@ -179,4 +189,37 @@ pub struct ServeArgs {
     /// Where the store is kept [default: $STATE_DIRECTORY, else /var/lib/holdfast]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+}
+
+/// `holdfast sandbox …`
+#[derive(Debug, Subcommand)]
+pub enum SandboxCommand {
+    /// Try every forbidden act in child processes that enter the server's sandbox
+    ///
+    /// Prints what stopped each. The server does the same at each start, and does not serve if one gets through. Ends
+    /// with 1 if one does.
+    Check {
+        /// Write JSON to standard output
+        #[arg(long)]
+        json: bool,
+    },
+    /// Enter the sandbox and try one act (not for people)
+    #[command(hide = true)]
+    Act(SandboxActArgs),
+}
+
+/// `holdfast sandbox act`
+#[derive(Debug, Args)]
+pub struct SandboxActArgs {
+    /// The act's name
+    pub name: String,
+    /// The folder of the store
+    #[arg(long)]
+    pub data: PathBuf,
+    /// Most open descriptors
+    #[arg(long)]
+    pub open_files: u64,
+    /// The oldest version of Landlock that is accepted
+    #[arg(long)]
+    pub landlock: u32,
 }

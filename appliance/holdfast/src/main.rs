@@ -13,9 +13,11 @@ mod config;
 mod keys;
 mod listen;
 mod machine;
+mod record_exit;
+mod sandbox;
 mod serve;
 
-use cli::{Cli, Command, ConfigCommand, SiteCommand};
+use cli::{Cli, Command, ConfigCommand, SandboxCommand, SiteCommand};
 
 /// Any failure, already in words that end in what to do next.
 type Failure = Box<dyn std::error::Error>;
@@ -24,6 +26,9 @@ fn main() -> ExitCode {
     let outcome: Result<(), Failure> = match Cli::parse().command {
         Command::Machine(command) => return machine::run(command),
         Command::Serve(args) => return serve::serve(&args),
+        Command::Sandbox(SandboxCommand::Check { json }) => sandbox::check(json),
+        Command::Sandbox(SandboxCommand::Act(args)) => sandbox::act(&args),
+        Command::RecordExit { data } => record_exit::record(data),
         Command::Listen(args) => listen::listen(&args),
         Command::Config(ConfigCommand::New(args)) => keys::new(&args),
         Command::Config(ConfigCommand::Check { dir, json }) => keys::check(&dir, json),

@@ -1,5 +1,6 @@
 //! What travels between a device and the appliance, as JSON; see the crate's routes for the paths.
 
+use holdfast_audit::Timestamp;
 use holdfast_site::{Digest, WireEntry};
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,37 @@ pub struct StatusAnswer {
     pub identity: Pin,
     /// Fingerprint of the web certificate.
     pub certificate: String,
+    /// How the run before this one ended; absent on the first.
+    #[serde(default)]
+    pub last_exit: Option<LastExit>,
+}
+
+/// How a run of the server ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastExit {
+    /// In words, such as `clean stop` or `signal SYS (a forbidden system call)`.
+    pub how: String,
+    /// Whether it was asked to stop, and did.
+    pub clean: bool,
+    /// When, by the machine's clock; absent if nothing was recorded.
+    pub time: Option<Timestamp>,
+    /// The service manager's name of the run; absent if nothing was recorded.
+    pub run: Option<String>,
+}
+
+impl LastExit {
+    /// As an audit event names it.
+    #[must_use]
+    pub fn resource(&self) -> String {
+        let mut text = self.how.clone();
+        if let Some(time) = self.time {
+            text.push_str(&format!(", {time}"));
+        }
+        if let Some(run) = &self.run {
+            text.push_str(&format!(", run {run}"));
+        }
+        text
+    }
 }
 
 /// `POST /v1/site/missing`, request and answer.

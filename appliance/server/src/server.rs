@@ -168,6 +168,7 @@ impl Server {
             ));
         }
         drop(stopped);
+        shared.note_ended().await?;
         shared.note(Kind::Started).await?;
         tokio::spawn(keep_code(Arc::clone(&shared)));
         shared.redraw();
@@ -185,6 +186,20 @@ impl Shared {
     async fn note(&self, kind: Kind) -> Result<(), Error> {
         let event = self.event(kind, Actor::Machine, "", Outcome::Done);
         self.keep(&event).await
+    }
+
+    /// Keeps how earlier runs ended, as far as no event tells it yet.
+    async fn note_ended(&self) -> Result<(), Error> {
+        for exit in &self.settings.ended {
+            let outcome = if exit.clean {
+                Outcome::Done
+            } else {
+                Outcome::Failed
+            };
+            let event = self.event(Kind::RunEnded, Actor::Machine, &exit.resource(), outcome);
+            self.keep(&event).await?;
+        }
+        Ok(())
     }
 
     /// Keeps an event of no act of its own. On a full disk it goes to the log instead: pages must be served even so.

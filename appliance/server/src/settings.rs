@@ -2,6 +2,8 @@
 
 use zeroize::Zeroizing;
 
+use crate::protocol::LastExit;
+
 /// A host name and the port that clients see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
@@ -65,6 +67,10 @@ pub struct Settings {
     pub version: String,
     /// Root hash of the running image.
     pub root_hash: Option<String>,
+    /// How the run before this one ended.
+    pub last_exit: Option<LastExit>,
+    /// How earlier runs ended that no event tells of yet, oldest first.
+    pub ended: Vec<LastExit>,
     /// When the software was built, seconds since 1970: no certificate of ours begins later.
     pub build_time: i64,
     /// Most connections at once.

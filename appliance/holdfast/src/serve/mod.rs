@@ -4,8 +4,9 @@
 //! connections → `READY=1`. If any of it fails, nothing is served.
 
 mod console;
+mod ended;
 mod notify;
-mod started;
+pub mod started;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -77,7 +78,7 @@ fn open(args: &ServeArgs) -> Result<((Credentials, Store), PathBuf), Failure> {
         RootKey::from_bytes(&credentials.root_key)?,
         Suite::Aes256Gcm,
     );
-    let data = started::data(args);
+    let data = started::data(args.data.clone());
     let store = Store::open(data.join("store.redb"), ring)?;
     Ok(((credentials, store), data))
 }
@@ -95,6 +96,7 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
     let floor = Timestamp::from_unix_millis(built.saturating_mul(1000))?;
     let stored = last_stored_time(&store)?;
     let clock = SystemClock::new(stored.map_or(floor, |stored| stored.max(floor)));
+    let (last_exit, ended) = ended::before_this_run(&data, &store)?;
     let settings = Settings {
         site: authority(&config.origin.site),
         portal: authority(&config.origin.portal),
@@ -103,6 +105,8 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
         tls,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         root_hash: started::root_hash(),
+        last_exit,
+        ended,
         build_time: if built > 0 {
             built
         } else {
@@ -123,7 +127,7 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
     // Read before the sandbox, which hides the control groups that limit it.
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
 
-    started::enter_sandbox(data)?;
+    started::enter_sandbox(&data)?;
 
     let mut builder = if threads > 1 {
         let mut builder = tokio::runtime::Builder::new_multi_thread();

@@ -1,9 +1,9 @@
 //! What is read of the machine before the sandbox, and the way into it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use holdfast_hardening::Limits;
+use holdfast_hardening::{LANDLOCK_FILES, LANDLOCK_SIGNALS, Limits};
 
 use crate::Failure;
 use crate::cli::ServeArgs;
@@ -50,25 +50,30 @@ pub fn credentials(args: &ServeArgs) -> Result<PathBuf, Failure> {
 }
 
 /// The folder of the store: named, or the service manager's, or the usual one.
-pub fn data(args: &ServeArgs) -> PathBuf {
-    let given = args.data.clone();
+pub fn data(given: Option<PathBuf>) -> PathBuf {
     let given = given.or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from));
     given.unwrap_or_else(|| PathBuf::from("/var/lib/holdfast"))
 }
 
-/// Gives up every power that serving does not need: files but the store's, new sockets, other programs.
-pub fn enter_sandbox(data: PathBuf) -> Result<(), Failure> {
-    // A static binary finds no `getrandom` by dlsym, so the getrandom crate reads /dev/urandom; it opens it at its first
-    // use and keeps it, which must be before the sandbox closes the way there.
-    getrandom::fill(&mut [0]).map_err(|error| {
-        format!("the kernel gave no random bytes ({error}); restart the machine")
-    })?;
-    let limits = Limits {
-        data_dir: data,
-        readable: Vec::new(),
+/// What stays allowed. Our own kernel has a newer Landlock than other machines' need to have.
+pub fn limits() -> Limits {
+    Limits {
         open_files: OPEN_FILES,
-        processes: None,
-    };
+        landlock: if root_hash().is_some() {
+            LANDLOCK_SIGNALS
+        } else {
+            LANDLOCK_FILES
+        },
+    }
+}
+
+/// Gives up every power that serving does not need: files, new sockets, other programs. `data` is the store's folder.
+///
+/// Before that, child processes show that the sandbox holds. Random bytes need no file: the image's binary asks the kernel
+/// (`getrandom_backend` in image/rust-env.sh), and a dynamic one the C library.
+pub fn enter_sandbox(data: &Path) -> Result<(), Failure> {
+    let limits = limits();
+    crate::sandbox::at_start(data, &limits)?;
     let report = holdfast_hardening::enter(&limits)?;
     eprintln!(
         "{{\"kind\":\"sandbox\",\"landlock_abi\":{},\"bounding_set_empty\":{}}}",

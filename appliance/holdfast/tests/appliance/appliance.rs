@@ -92,6 +92,19 @@ impl Appliance {
         fs::remove_file(self.path("log")).unwrap();
     }
 
+    /// Starts it once more.
+    pub fn boot_again(&mut self) {
+        let _ = fs::remove_file(self.path("log"));
+        self.boot();
+    }
+
+    /// Ends it by a signal; tells how it ended.
+    pub fn end_by(&mut self, signal: Signal) -> std::process::ExitStatus {
+        let mut process = self.process.take().unwrap();
+        kill_process(Pid::from_child(&process), signal).unwrap();
+        process.wait().unwrap()
+    }
+
     /// Ends it as systemd does; tells how long that took.
     pub fn stop(&mut self) -> Duration {
         let mut process = self.process.take().unwrap();

@@ -28,5 +28,6 @@ pub(crate) fn status(
         devices: shared.devices.load(Ordering::Relaxed),
         identity: shared.keys.identity_pin,
         certificate: shared.keys.web_fingerprint.clone(),
+        last_exit: shared.settings.last_exit.clone(),
     })
 }

@@ -1,0 +1,115 @@
+//! `holdfast sandbox check`: everything that the server must not be able to do, tried in children that enter its sandbox.
+//!
+//! Each child is this program again (`holdfast sandbox act NAME`), since a copy of a running process is nothing that safe
+//! code can make. The server does the same at each start.
+
+use std::io;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use holdfast_hardening::probe::{self, End, Finding};
+use holdfast_hardening::{Limits, enter};
+
+use crate::Failure;
+use crate::cli::SandboxActArgs;
+use crate::serve::started::limits;
+
+/// This program's own file, even if it was replaced meanwhile.
+const OWN_PROGRAM: &str = "/proc/self/exe";
+
+/// For people: tries everything beside an empty store in a folder of its own, and prints what stopped each act.
+pub fn check(json: bool) -> Result<(), Failure> {
+    let folder = std::env::temp_dir().join(format!("holdfast-sandbox-{}", std::process::id()));
+    let store = folder.join("store.redb");
+    std::fs::create_dir(&folder)
+        .and_then(|()| std::fs::write(&store, ""))
+        .map_err(|error| {
+            format!(
+                "cannot make {}: {error}; set TMPDIR to a folder that can be written",
+                folder.display()
+            )
+        })?;
+    let begun = Instant::now();
+    let findings = findings(&folder, &limits());
+    let took = begun.elapsed();
+    // A folder that cannot be removed harms nobody; what was found counts.
+    let _ = std::fs::remove_file(&store).and_then(|()| std::fs::remove_dir(&folder));
+    let findings = findings?;
+    if json {
+        let acts: Vec<_> = findings.iter().map(Finding::to_json).collect();
+        let stopped = findings.iter().all(Finding::is_stopped);
+        println!(
+            "{}",
+            serde_json::json!({ "stopped": stopped, "millis": took.as_millis(), "acts": acts })
+        );
+    } else {
+        let width = findings.iter().map(|found| found.act.len()).max();
+        for found in &findings {
+            let width = width.unwrap_or_default();
+            println!("  {:width$}  {}", found.act, found.by());
+        }
+        println!("{} acts in {} ms.", findings.len(), took.as_millis());
+    }
+    refuse_if_through(&findings)
+}
+
+/// The child's part.
+pub fn act(args: &SandboxActArgs) -> Result<(), Failure> {
+    let limits = Limits {
+        open_files: args.open_files,
+        landlock: args.landlock,
+    };
+    probe::perform(&args.name, &args.data, || enter(&limits).map(drop))?;
+    Ok(())
+}
+
+/// Before serving: refuses if one act gets through.
+pub fn at_start(folder: &Path, limits: &Limits) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let findings = findings(folder, limits)?;
+    let tried = findings.iter().filter(|found| found.end != End::Table);
+    eprintln!(
+        "{{\"kind\":\"sandbox-check\",\"acts\":{},\"stopped\":{},\"millis\":{}}}",
+        tried.clone().count(),
+        tried.filter(|found| found.is_stopped()).count(),
+        begun.elapsed().as_millis()
+    );
+    refuse_if_through(&findings)
+}
+
+fn findings(folder: &Path, limits: &Limits) -> Result<Vec<Finding>, Failure> {
+    let command = |act: &str| {
+        let mut command = Command::new(OWN_PROGRAM);
+        command
+            .args(["sandbox", "act", act])
+            .arg("--data")
+            .arg(folder)
+            .args(["--open-files", &limits.open_files.to_string()])
+            .args(["--landlock", &limits.landlock.to_string()])
+            // Nothing of the server's, such as the place of its credentials.
+            .env_clear();
+        command
+    };
+    probe::check(command).map_err(|error: io::Error| {
+        format!("cannot try whether the sandbox holds: {error}; allow this program to start itself")
+            .into()
+    })
+}
+
+fn refuse_if_through(findings: &[Finding]) -> Result<(), Failure> {
+    let through: Vec<_> = findings
+        .iter()
+        .filter(|found| !found.is_stopped())
+        .map(|found| format!("{} ({})", found.act, found.by()))
+        .collect();
+    if through.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "the sandbox does not stop: {}; use the image, whose kernel is known to, or Linux 6.12 or newer with seccomp and \
+         Landlock",
+        through.join(", ")
+    )
+    .into())
+}
