@@ -2,6 +2,8 @@
 
 use zeroize::Zeroizing;
 
+use crate::limits::Limits;
+
 /// A host name and the port that clients see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
@@ -67,8 +69,8 @@ pub struct Settings {
     pub root_hash: Option<String>,
     /// When the software was built, seconds since 1970: no certificate of ours begins later.
     pub build_time: i64,
-    /// Most connections at once.
-    pub max_connections: usize,
+    /// The bounds on connections, requests and time.
+    pub limits: Limits,
     /// Bound in bytes for decrypted blobs in memory.
     pub cache_bytes: usize,
 }
