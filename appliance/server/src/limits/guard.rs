@@ -32,7 +32,7 @@ enum Watch {
     Unwatched,
 }
 
-/// A connection whose client is being told why it ends.
+/// A connection whose client has been told that it ends, and is given time to hear it.
 struct Leaving {
     until: Pin<Box<Sleep>>,
     left: usize,
@@ -78,21 +78,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
             // Where it does not fit, the client does not read, and nothing can be told to it.
             let _ = Pin::new(&mut self.io).poll_write(cx, &frame);
         }
-        self.leaving = Some(Leaving {
-            until: Box::pin(tokio::time::sleep(PARTING)),
-            left: FORGOTTEN,
-            shut: false,
-        });
+        self.leaving = Some(Leaving::new());
     }
 }
 
 impl Leaving {
+    fn new() -> Self {
+        Self {
+            until: Box::pin(tokio::time::sleep(PARTING)),
+            left: FORGOTTEN,
+            shut: false,
+        }
+    }
+
+    /// Ends with an error once the client has gone, or has had its time.
     fn poll<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         io: &mut S,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         if !self.shut {
+            // Nothing more can be sent than is sent, so that an error changes nothing.
             self.shut = Pin::new(&mut *io).poll_shutdown(cx).is_ready();
         }
         let ended = || Err(io::ErrorKind::ConnectionAborted.into());
@@ -148,7 +154,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -197,9 +203,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        match this.leaving {
-            Some(_) => Poll::Ready(Ok(())),
-            None => Pin::new(&mut this.io).poll_shutdown(cx),
-        }
+        let leaving = this.leaving.get_or_insert_with(Leaving::new);
+        let _ = ready!(leaving.poll(&mut this.io, cx));
+        Poll::Ready(Ok(()))
     }
 }

@@ -15,11 +15,15 @@ const INITIAL_WINDOW_SIZE: u16 = 4;
 /// Bytes of a parameter of SETTINGS (RFC 9113, section 6.5.1).
 const PARAMETER: usize = 6;
 
+/// Streams that a client has begun and not ended, above which it is not followed any more which of them are open.
+const FOLLOWED: usize = 256;
+
 /// Why a connection ends (RFC 9113, section 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
     ProtocolError = 1,
     FlowControlError = 3,
+    StreamClosed = 5,
     FrameSizeError = 6,
     EnhanceYourCalm = 11,
 }
@@ -36,6 +40,8 @@ pub(super) struct Rules {
     have: usize,
     /// The highest stream of the client.
     last: u32,
+    /// Streams that may still bring DATA.
+    open: Vec<u32>,
 }
 
 impl From<Overdrawn> for Reason {
@@ -55,6 +61,7 @@ impl Rules {
             parameter: [0; PARAMETER],
             have: 0,
             last: 0,
+            open: Vec::new(),
         }
     }
 
@@ -69,6 +76,7 @@ impl Rules {
             parameter,
             have,
             last,
+            open,
             ..
         } = self;
         ledger.read(bytes.len(), now)?;
@@ -77,10 +85,8 @@ impl Rules {
                 check(head, *begun)?;
                 *begun = true;
                 *have = 0;
-                if head.kind == kind::HEADERS {
-                    *last = head.stream.max(*last);
-                }
-                ledger.frame(head, now).map_err(Reason::from)
+                ledger.frame(head, now)?;
+                follow(head, last, open)
             }
             Seen::Payload(head, bytes) if head.kind == kind::SETTINGS => {
                 for byte in bytes {
@@ -155,6 +161,33 @@ fn check(head: Head, begun: bool) -> Result<(), Reason> {
     } else {
         Err(Reason::FrameSizeError)
     }
+}
+
+/// Follows which streams are open: h2 calls what comes on others a fault of another kind (RFC 9113, section 5.1).
+fn follow(head: Head, last: &mut u32, open: &mut Vec<u32>) -> Result<(), Reason> {
+    let ends = head.flags & 1 == 1;
+    match head.kind {
+        kind::HEADERS if head.stream > *last => {
+            *last = head.stream;
+            if !ends && open.len() <= FOLLOWED {
+                open.push(head.stream);
+            }
+        }
+        kind::HEADERS
+            if head.stream == *last
+                && *last > 0
+                && open.len() <= FOLLOWED
+                && !open.contains(last) =>
+        {
+            return Err(Reason::StreamClosed);
+        }
+        kind::DATA if head.stream > *last || head.stream == 0 || open.len() > FOLLOWED => {}
+        kind::DATA if !open.contains(&head.stream) => return Err(Reason::StreamClosed),
+        kind::DATA | kind::HEADERS if ends => open.retain(|stream| *stream != head.stream),
+        kind::RST_STREAM => open.retain(|stream| *stream != head.stream),
+        _ => {}
+    }
+    Ok(())
 }
 
 /// RFC 9113, section 6.5.2.
