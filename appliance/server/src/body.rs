@@ -8,7 +8,8 @@ use bytes::Bytes;
 use holdfast_site::Reader;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
-use crate::progress::Progress;
+use crate::limits::Held;
+use crate::progress::{Pace, Progress};
 use crate::room::{Admitted, Share};
 
 /// Most bytes that are handed to the connection at once. What it takes and cannot send waits in memory.
@@ -115,19 +116,28 @@ impl From<String> for Body {
 pub(crate) struct Outgoing {
     pub(crate) body: Body,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) pace: Pace,
+    /// The answer's part in what may be on its way at once.
+    pub(crate) _held: Option<Arc<Held>>,
 }
 
 impl HttpBody for Outgoing {
     type Data = Bytes;
-    type Error = holdfast_site::Error;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         self.progress.touch();
-        let piece = self.body.next();
-        Poll::Ready(piece.map(|bytes| bytes.map(Frame::data)))
+        let Some(piece) = self.body.next() else {
+            return Poll::Ready(None);
+        };
+        let bytes = piece?;
+        if !self.pace.keeps_up(bytes.len() as u64) {
+            return Poll::Ready(Some(Err("the client takes the answer too slowly".into())));
+        }
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -18,25 +19,29 @@ use tokio_rustls::server::TlsStream;
 
 use crate::body::Outgoing;
 use crate::enrolment::proof::{Binding, EXPORTER_LABEL};
+use crate::limits::{Arrival, Earned, Guard, Limits, Seat};
 use crate::pin::Pin;
-use crate::progress::Progress;
+use crate::progress::Pace;
 use crate::request;
 use crate::server::Shared;
 
-/// Time for a whole TLS handshake.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Time for a request's header, and for the next one to begin.
-const HEADER: Duration = Duration::from_secs(10);
-/// Time without progress after which a connection is ended.
-const STALL: Duration = Duration::from_secs(60);
 /// Time for a connection to finish what it does, once it is to end.
 const LINGER: Duration = Duration::from_secs(5);
-/// Most bytes of a request's header.
-const HEADER_BYTES: usize = 16 * 1024;
-/// Most header fields.
-const HEADER_FIELDS: usize = 64;
-/// Most HTTP/2 streams at once.
-const STREAMS: u32 = 100;
+/// The same for one that gives way to another.
+const HURRY: Duration = Duration::from_millis(200);
+/// Pause after a failed accept, such as one for want of file descriptors.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Most bytes of a connection's encrypted answers that wait for the kernel to take them.
+const TLS_BUFFER: usize = 32 * 1024;
+/// The windows that an HTTP/2 client may fill before we have read (RFC 9113, section 6.9.2; the smallest possible for
+/// a connection).
+const WINDOW: u32 = 65_535;
+/// Most bytes of an HTTP/2 stream's answer that wait for its window.
+const SEND_BUFFER: usize = 128 * 1024;
+/// HTTP/2 streams that were reset before we took them, after which a connection is ended (CVE-2023-44487).
+const RESETS: usize = 32;
+/// HTTP/2 streams that we have reset for their errors or refused, after which a connection is ended (CVE-2025-8671).
+const ERRORS: usize = 256;
 
 /// What is known of a connection before its first request.
 pub(crate) struct Connection {
@@ -59,30 +64,33 @@ pub(crate) async fn accept(
     mut stop: watch::Receiver<bool>,
 ) {
     loop {
-        // Over the bound, new connections wait in the kernel's queue.
-        let permit = tokio::select! {
-            permit = Arc::clone(&shared.connections).acquire_owned() => permit,
-            _ = stop.wait_for(|stop| *stop) => return,
-        };
-        let Ok(permit) = permit else { return };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => return,
         };
-        let Ok((stream, peer)) = accepted else {
-            // Out of file descriptors, or a client gone already: neither ends the service.
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            // A client that has gone already.
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => continue,
+            // Out of file descriptors or memory: one that is idle gives its own back.
+            Err(_) => {
+                shared.limits.places.displace();
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        // One that has its share already is closed here, before it costs anything.
+        let Some(arrival) = shared.limits.arrive(peer.ip()) else {
             continue;
         };
-        // One that has too many already is closed here, before it costs anything.
-        let Some(place) = shared.peers.enter(peer.ip()) else {
-            continue;
+        // If everybody is busy, new connections wait in the kernel's queue.
+        let seat = tokio::select! {
+            seat = shared.limits.places.take() => seat,
+            _ = stop.wait_for(|stop| *stop) => return,
         };
+        let Some(seat) = seat else { return };
         let (shared, stop) = (Arc::clone(&shared), stop.clone());
-        tokio::spawn(async move {
-            serve(shared, stream, peer, stop).await;
-            drop((permit, place));
-        });
+        tokio::spawn(serve(shared, stream, peer, arrival, seat, stop));
     }
 }
 
@@ -90,14 +98,23 @@ async fn serve(
     shared: Arc<Shared>,
     stream: TcpStream,
     peer: SocketAddr,
+    arrival: Arrival,
+    seat: Seat,
     mut stop: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
-    let handshake = tokio::time::timeout(HANDSHAKE, handshake(&shared, stream));
+    let limits = shared.limits.limits.clone();
+    let handshake = tokio::time::timeout(limits.handshake_time, handshake(&shared, stream));
     let tls = tokio::select! {
         tls = handshake => tls,
+        () = seat.progress.asked_to_leave() => return,
         _ = stop.wait_for(|stop| *stop) => return,
     };
+    let Arrival {
+        connection: _place,
+        handshake,
+    } = arrival;
+    drop(handshake);
     // A failed handshake is the client's to report; there is nobody to answer.
     let Ok(Some((tls, device))) = tls else { return };
     let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
@@ -110,44 +127,93 @@ async fn serve(
         Side::Web
     };
     let connection = Arc::new(Connection { peer, side });
-    let progress = Progress::new();
-    let watched = Arc::clone(&progress);
+    let progress = Arc::clone(&seat.progress);
+    progress.touch();
+    let earned = Arc::new(Earned::default());
+    let earns = Arc::clone(&earned);
     let service = service_fn(move |request: http::Request<Incoming>| {
+        earns.request();
         let (shared, connection) = (Arc::clone(&shared), Arc::clone(&connection));
         let progress = Arc::clone(&progress);
         async move {
             let working = progress.work();
-            let response = request::answer(&shared, &connection, request).await;
+            let mut response = request::answer(&shared, &connection, request).await;
             drop(working);
-            Ok::<_, Infallible>(response.map(|body| Outgoing { body, progress }))
+            if response.status() == StatusCode::TOO_MANY_REQUESTS {
+                progress.refused();
+            }
+            let held = response.extensions_mut().remove();
+            let pace = Pace::new(shared.limits.limits.least_pace);
+            Ok::<_, Infallible>(response.map(|body| Outgoing {
+                body,
+                progress,
+                pace,
+                _held: held,
+            }))
         }
     });
-    let io = TokioIo::new(tls);
     // How a connection ends (reset, timeout, protocol error) concerns the client alone: each request was recorded.
     if h2 {
-        let connection = http2_builder().serve_connection(io, service);
-        drive(connection, |it| it.graceful_shutdown(), &watched, stop).await;
+        let io = TokioIo::new(Guard::http2(tls, earned));
+        let connection = http2_builder(&limits).serve_connection(io, service);
+        drive(
+            connection,
+            |it| it.graceful_shutdown(),
+            &seat,
+            &limits,
+            device,
+            stop,
+        )
+        .await;
     } else {
-        let connection = http1_builder().serve_connection(io, service);
-        drive(connection, |it| it.graceful_shutdown(), &watched, stop).await;
+        let io = TokioIo::new(if device {
+            Guard::unwatched(tls)
+        } else {
+            Guard::http1(tls)
+        });
+        let connection = http1_builder(&limits).serve_connection(io, service);
+        drive(
+            connection,
+            |it| it.graceful_shutdown(),
+            &seat,
+            &limits,
+            device,
+            stop,
+        )
+        .await;
     }
 }
 
-/// Drives a connection to its end, which comes at a stop and for want of progress too.
+/// Drives a connection to its end, which comes at a stop, for want of progress, and for another connection's sake too.
 async fn drive<C: Future>(
     connection: C,
-    finish: impl FnOnce(std::pin::Pin<&mut C>),
-    progress: &Progress,
+    finish: impl Fn(std::pin::Pin<&mut C>),
+    seat: &Seat,
+    limits: &Limits,
+    device: bool,
     mut stop: watch::Receiver<bool>,
 ) {
+    let progress = &seat.progress;
     let mut connection = pin!(connection);
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = stop.wait_for(|stop| *stop) => {}
-        () = progress.stalled(STALL) => {}
-    }
+    let old = tokio::time::sleep(limits.connection_time);
+    let mut old = pin!(old);
+    // A push may take as long as it needs.
+    let mut ages = !device;
+    let linger = loop {
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            _ = stop.wait_for(|stop| *stop) => break LINGER,
+            () = progress.stalled(limits.idle_time) => break LINGER,
+            () = progress.asked_to_leave() => break HURRY,
+            () = old.as_mut(), if ages => {
+                // No more requests; what is on its way may arrive.
+                ages = false;
+                finish(connection.as_mut());
+            }
+        }
+    };
     finish(connection.as_mut());
-    let _ = tokio::time::timeout(LINGER, connection).await;
+    let _ = tokio::time::timeout(linger, connection).await;
 }
 
 async fn handshake(shared: &Shared, stream: TcpStream) -> Option<(TlsStream<TcpStream>, bool)> {
@@ -155,7 +221,8 @@ async fn handshake(shared: &Shared, stream: TcpStream) -> Option<(TlsStream<TcpS
         .await
         .ok()?;
     let (config, device) = shared.tls.choose(&start.client_hello());
-    let tls = start.into_stream(config).await.ok()?;
+    let tls = start.into_stream_with(config, |tls| tls.set_buffer_limit(Some(TLS_BUFFER)));
+    let tls = tls.await.ok()?;
     Some((tls, device))
 }
 
@@ -173,24 +240,29 @@ fn binding(shared: &Shared, tls: &TlsStream<TcpStream>) -> Option<Binding> {
     })
 }
 
-fn http1_builder() -> http1::Builder {
+/// Without `pipeline_flush`: with it, hyper never sends its own 400 or 431 to a request that it cannot read.
+fn http1_builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER)
-        .max_header_size(HEADER_BYTES)
-        .max_headers(HEADER_FIELDS)
-        .max_buf_size(HEADER_BYTES.saturating_mul(4));
+        .header_read_timeout(limits.header_time)
+        .max_header_size(limits.header_bytes)
+        .max_headers(limits.header_fields)
+        .max_buf_size(limits.header_bytes.max(16 * 1024).saturating_mul(2));
     builder
 }
 
-fn http2_builder() -> http2::Builder<TokioExecutor> {
+fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
-        .max_header_list_size(HEADER_BYTES as u32)
-        .max_pending_accept_reset_streams(32)
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(ERRORS)
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(10));
     builder

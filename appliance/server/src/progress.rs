@@ -1,10 +1,14 @@
 //! Progress of a connection: what has none is ended, so that nobody can hold memory by not reading.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
+
+/// Requests over a rate after which a connection is ended: whoever goes on like this does not listen.
+const REFUSALS: u32 = 200;
 
 /// When a connection last got on: a request began or was answered, or a piece of an answer went out.
 ///
@@ -15,10 +19,22 @@ pub(crate) struct Progress {
     last: AtomicU64,
     /// Requests that are being handled; what they wait for has its own bounds of time.
     working: AtomicUsize,
+    /// Requests that were over a rate.
+    refused: AtomicU32,
+    leaving: AtomicBool,
+    leave: Notify,
 }
 
 /// A request that is being handled.
 pub(crate) struct Working(Arc<Progress>);
+
+/// How fast an answer is taken, from its first piece on.
+pub(crate) struct Pace {
+    start: Instant,
+    taken: u64,
+    /// Bytes a second.
+    least: u64,
+}
 
 impl Progress {
     pub(crate) fn new() -> Arc<Self> {
@@ -26,6 +42,9 @@ impl Progress {
             start: Instant::now(),
             last: AtomicU64::new(0),
             working: AtomicUsize::new(0),
+            refused: AtomicU32::new(0),
+            leaving: AtomicBool::new(false),
+            leave: Notify::new(),
         })
     }
 
@@ -41,18 +60,48 @@ impl Progress {
         Working(Arc::clone(self))
     }
 
+    /// For how long there was no progress; `None` while a request is being handled.
+    pub(crate) fn idle(&self) -> Option<Duration> {
+        let last = Duration::from_millis(self.last.load(Ordering::Relaxed));
+        let idle = self.start.elapsed().saturating_sub(last);
+        (self.working.load(Ordering::Relaxed) == 0).then_some(idle)
+    }
+
     /// Waits until there was no progress for `limit`.
     pub(crate) async fn stalled(&self, limit: Duration) {
         loop {
-            if self.working.load(Ordering::Relaxed) > 0 {
+            let Some(idle) = self.idle() else {
                 self.touch();
-            }
-            let last = Duration::from_millis(self.last.load(Ordering::Relaxed));
-            let idle = self.start.elapsed().saturating_sub(last);
+                tokio::time::sleep(limit).await;
+                continue;
+            };
             if idle >= limit {
                 return;
             }
             tokio::time::sleep(limit.saturating_sub(idle)).await;
+        }
+    }
+
+    /// Asks the connection to end, for another one's sake.
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+        // Kept for a waiter that comes later.
+        self.leave.notify_one();
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the connection is asked to end.
+    pub(crate) async fn asked_to_leave(&self) {
+        self.leave.notified().await;
+    }
+
+    /// Counts a request that was over a rate.
+    pub(crate) fn refused(&self) {
+        if self.refused.fetch_add(1, Ordering::Relaxed) >= REFUSALS {
+            self.leave();
         }
     }
 }
@@ -61,6 +110,28 @@ impl Drop for Working {
     fn drop(&mut self) {
         self.0.touch();
         self.0.working.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Pace {
+    /// Time for the first bytes.
+    const GRACE: Duration = Duration::from_secs(60);
+
+    pub(crate) fn new(least: u64) -> Self {
+        Self {
+            start: Instant::now(),
+            taken: 0,
+            least,
+        }
+    }
+
+    /// Whether what came before was taken fast enough for `more` to be handed over.
+    pub(crate) fn keeps_up(&mut self, more: u64) -> bool {
+        let past = self.start.elapsed().saturating_sub(Self::GRACE);
+        let due = past.as_secs().saturating_mul(self.least);
+        let kept = self.taken >= due;
+        self.taken = self.taken.saturating_add(more);
+        kept
     }
 }
 
@@ -91,5 +162,28 @@ mod tests {
             let soon = tokio::time::timeout(limit / 4, progress.stalled(limit)).await;
             assert!(soon.is_err(), "a piece has just gone out");
         });
+    }
+
+    #[test]
+    fn an_answer_that_is_taken_too_slowly_is_ended() {
+        let mut pace = Pace::new(1024);
+        assert!(pace.keeps_up(65_536), "the first minute is free");
+        let begun = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds));
+        // 64 KiB are enough for the minute of grace and 64 seconds.
+        pace.start = begun(60 + 63).unwrap();
+        assert!(pace.keeps_up(65_536));
+        pace.start = begun(60 + 200).unwrap();
+        assert!(!pace.keeps_up(65_536));
+    }
+
+    #[test]
+    fn who_does_not_heed_a_rate_is_sent_away() {
+        let progress = Progress::new();
+        for _ in 0..REFUSALS {
+            progress.refused();
+        }
+        assert!(!progress.is_leaving());
+        progress.refused();
+        assert!(progress.is_leaving());
     }
 }

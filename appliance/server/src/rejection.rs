@@ -2,7 +2,7 @@
 
 use holdfast_policy::Denied;
 use holdfast_site::{PathError, pages};
-use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use crate::body::Body;
@@ -38,6 +38,19 @@ pub(crate) enum Rejection {
     TooLarge(&'static str),
     /// The body did not come in time.
     Slow,
+    /// The target is longer than so many bytes.
+    UriTooLong(usize),
+    /// The header has more than so many fields.
+    TooManyFields(usize),
+    /// The body comes without its length.
+    LengthRequired,
+    /// The request breaks a rule of HTTP.
+    Malformed(&'static str),
+    /// The client asks too often.
+    TooMany {
+        /// Seconds until it may ask again.
+        retry_after: u64,
+    },
     /// The proof of enrolment does not hold, or none can.
     Enrolment(&'static str),
     /// The pushed site breaks a rule.
@@ -51,13 +64,19 @@ pub(crate) enum Rejection {
 impl Rejection {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::Host | Self::Path(_) | Self::Body(_) => StatusCode::BAD_REQUEST,
+            Self::Host | Self::Path(_) | Self::Body(_) | Self::Malformed(_) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Denied(_) | Self::Enrolment(_) => StatusCode::FORBIDDEN,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
+            Self::TooManyFields(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Site(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -75,6 +94,11 @@ impl Rejection {
             Self::Body(_) => "The request's body is wrong",
             Self::TooLarge(_) => "The request is too large",
             Self::Slow => "The request took too long",
+            Self::UriTooLong(_) => "The address is too long",
+            Self::TooManyFields(_) => "The request's header has too many fields",
+            Self::LengthRequired => "The request does not say how long it is",
+            Self::Malformed(_) => "The request is malformed",
+            Self::TooMany { .. } => "Too many requests at once",
             Self::Enrolment(_) => "The device was not enrolled",
             Self::Site(_) => "The site was refused",
             Self::Busy => "Too much is being downloaded at once",
@@ -97,6 +121,22 @@ impl Rejection {
             Self::Body(why) => why.clone(),
             Self::TooLarge(limit) => format!("At most {limit} are taken here; send less at once."),
             Self::Slow => "Send it again over a faster connection.".to_owned(),
+            Self::UriTooLong(most) => {
+                format!("At most {most} bytes are taken. Shorten it, or start from the first page.")
+            }
+            Self::TooManyFields(most) => {
+                format!(
+                    "At most {most} are taken. Clear the cookies of this site, or send fewer fields."
+                )
+            }
+            Self::LengthRequired => {
+                "Send a Content-Length instead of a Transfer-Encoding.".to_owned()
+            }
+            Self::Malformed(why) => format!("{why} Correct the client that sent it."),
+            Self::TooMany { retry_after } => format!(
+                "Wait {retry_after} s, then try again. If your network shares one address, the operator can raise \
+                 the limit in holdfast.toml."
+            ),
             Self::Enrolment(why) => (*why).to_owned(),
             Self::Site(error) => error.to_string(),
             Self::Busy => "Try again in a few seconds.".to_owned(),
@@ -137,6 +177,13 @@ impl Rejection {
             }
             Self::Busy => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            Self::TooMany { retry_after } => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(retry_after));
+            }
+            // What comes behind such a request may not be the next one. (hyper leaves this out on HTTP/2.)
+            Self::LengthRequired | Self::Malformed(_) => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             _ => {}
         }

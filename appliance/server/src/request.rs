@@ -22,6 +22,7 @@ use crate::device;
 use crate::handlers::{self, Page};
 use crate::headers;
 use crate::host::{self, Host};
+use crate::limits::{Class, shape};
 use crate::record;
 use crate::rejection::{Rejection, Voice};
 use crate::server::Shared;
@@ -58,7 +59,7 @@ pub(crate) async fn answer(
     };
     let line = record::Line::new(connection, &request);
     let answer = match &connection.side {
-        Side::Web => web(shared, &mut context, &request),
+        Side::Web => web(shared, connection, &mut context, &request),
         Side::Device(_) => device(shared, connection, &mut context, request).await,
     };
     let mut response = match answer {
@@ -68,15 +69,40 @@ pub(crate) async fn answer(
             rejection.into_response(&context)
         }
     };
+    // limits: what is on its way holds memory until the client has taken it
+    match shared.limits.answer(connection.peer.ip(), response.body()) {
+        Ok(held) => {
+            response.extensions_mut().insert(Arc::new(held));
+        }
+        Err(busy) => {
+            response = busy.into_response(&context);
+            *response.body_mut() = Body::Empty;
+        }
+    }
     headers::add(shared, &context, &mut response);
     line.write(shared, &context, &response);
     response
 }
 
 /// HTTPS as browsers speak it: pages and portal.
-fn web(shared: &Arc<Shared>, context: &mut RequestContext, request: &Request<Incoming>) -> Answer {
+fn web(
+    shared: &Arc<Shared>,
+    connection: &Connection,
+    context: &mut RequestContext,
+    request: &Request<Incoming>,
+) -> Answer {
+    // limits
+    let host = host::route(&shared.settings, request);
+    let class = match host {
+        _ if *request.method() == Method::POST => Class::Report,
+        Ok(Host::Portal) => Class::Portal,
+        _ => Class::Page,
+    };
+    shared.limits.request(connection.peer.ip(), class)?;
+    shape::bounded(&shared.limits.limits, request)?;
+    shape::web(request)?;
     // route
-    let host = host::route(&shared.settings, request)?;
+    let host = host?;
     context.voice = match host {
         Host::Site => Voice::Site,
         Host::Portal => Voice::Portal,
@@ -119,6 +145,13 @@ async fn device(
     let Side::Device(binding) = &connection.side else {
         return Err(Rejection::NotFound);
     };
+    // limits
+    let class = match request.uri().path() {
+        "/v1/enroll" => Class::Enrol,
+        _ => Class::Device,
+    };
+    shared.limits.request(connection.peer.ip(), class)?;
+    shape::bounded(&shared.limits.limits, &request)?;
     // route
     let route = api::Route::find(request.method(), request.uri().path())?;
     // session: looked up anew at every request, so that a revoked device is out at once

@@ -9,7 +9,7 @@ use holdfast_audit::{Actor, Event, Kind, Outcome, Timestamp};
 use holdfast_policy::Policy;
 use holdfast_site::Site;
 use holdfast_store::{Batch, Store};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
 use crate::connection;
@@ -19,7 +19,7 @@ use crate::enrolment::code::Shown;
 use crate::enrolment::refusals::Refusals;
 use crate::error::Error;
 use crate::keys::Keys;
-use crate::peers::Peers;
+use crate::limits::Bounds;
 use crate::record;
 use crate::room::Room;
 use crate::settings::Settings;
@@ -27,9 +27,6 @@ use crate::tls::Tls;
 
 /// How long requests in flight may take to finish at a stop.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// One peer may have this part of all connections.
-const SHARE_OF_PEER: usize = 4;
 
 /// What every request may use.
 pub(crate) struct Shared {
@@ -49,8 +46,7 @@ pub(crate) struct Shared {
     /// Held while a device is enrolled.
     pub(crate) enrolment: Arc<tokio::sync::Mutex<()>>,
     pub(crate) refusals: Mutex<Refusals>,
-    pub(crate) connections: Arc<Semaphore>,
-    pub(crate) peers: Arc<Peers>,
+    pub(crate) limits: Bounds,
     pub(crate) room: Room,
     pub(crate) requests: AtomicU64,
     pub(crate) boot: u32,
@@ -116,8 +112,7 @@ impl Server {
         let shared = Shared {
             site: Site::open(store.clone(), settings.cache_bytes)?,
             policy: Policy::load()?,
-            connections: Arc::new(Semaphore::new(settings.max_connections)),
-            peers: Peers::new((settings.max_connections / SHARE_OF_PEER).max(1)),
+            limits: Bounds::new(settings.limits.clone(), &clock),
             room: Room::new(),
             store,
             settings,

@@ -3,6 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::protocol::LastExit;
+use crate::limits::Limits;
 
 /// A host name and the port that clients see.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,8 +74,8 @@ pub struct Settings {
     pub ended: Vec<LastExit>,
     /// When the software was built, seconds since 1970: no certificate of ours begins later.
     pub build_time: i64,
-    /// Most connections at once.
-    pub max_connections: usize,
+    /// The bounds on connections, requests and time.
+    pub limits: Limits,
     /// Bound in bytes for decrypted blobs in memory.
     pub cache_bytes: usize,
 }

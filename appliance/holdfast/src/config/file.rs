@@ -3,11 +3,13 @@
 use std::net::IpAddr;
 
 use data_encoding::BASE64;
+use holdfast_server::Limits;
 use serde::Deserialize;
 use toml::Spanned;
 use uuid::Uuid;
 
 use super::error::ConfigError;
+use super::limits::{LimitsTable, limits};
 use super::network::{InterfaceAddress, MacAddress, Network};
 use super::origin::{Origin, is_host_name};
 
@@ -24,6 +26,8 @@ pub struct Config {
     pub network: Network,
     /// Time servers, host names or addresses; empty: those that DHCP hands out.
     pub time_servers: Vec<String>,
+    /// What one client can take, and how much all can.
+    pub limits: Limits,
 }
 
 /// Site and portal, always on two different host names (law 11).
@@ -50,6 +54,7 @@ struct Document {
     data: Option<DataTable>,
     network: Option<NetworkTable>,
     time: Option<TimeTable>,
+    limits: Option<LimitsTable>,
 }
 
 #[derive(Deserialize)]
@@ -107,6 +112,11 @@ impl Config {
             time_servers: document
                 .time
                 .map(|t| time_servers(text, &t))
+                .transpose()?
+                .unwrap_or_default(),
+            limits: document
+                .limits
+                .map(|l| limits(text, &l))
                 .transpose()?
                 .unwrap_or_default(),
         })

@@ -7,6 +7,7 @@
 mod credentials;
 mod error;
 mod file;
+mod limits;
 mod network;
 mod origin;
 

@@ -25,8 +25,6 @@ use crate::config::{Credentials, Origin};
 use console::Console;
 use notify::Notify;
 
-/// Most connections at once. In 192 MiB of memory each may take some 64 KiB.
-const MAX_CONNECTIONS: usize = 1024;
 /// Bound for decrypted blobs in memory.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
@@ -112,7 +110,7 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
         } else {
             clock.now().unix_millis().div_euclid(1000)
         },
-        max_connections: MAX_CONNECTIONS,
+        limits: config.limits.clone(),
         cache_bytes: CACHE_BYTES,
     };
     let mut passed = ListenFd::from_env();

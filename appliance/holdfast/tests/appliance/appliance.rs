@@ -29,6 +29,21 @@ impl Appliance {
         Self::prepare(&[]).started()
     }
 
+    /// A fresh one with more lines in its configuration.
+    pub fn start_with(lines: &str) -> Self {
+        let appliance = Self::prepare(&["--console-code"]);
+        let path = appliance.path("secrets/holdfast.toml");
+        let mut text = fs::read_to_string(&path).unwrap();
+        text.push_str(lines);
+        fs::write(path, text).unwrap();
+        appliance.started()
+    }
+
+    /// Its id as a process.
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
+    }
+
     fn prepare(options: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let port = free_port();

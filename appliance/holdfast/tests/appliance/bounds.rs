@@ -1,15 +1,20 @@
 //! Bounds: what one client can take from the others, and what a client that goes away leaves behind.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use holdfast_site::BlobRef;
+use rustix::net::{AddressFamily, SocketType, bind, socket};
+use rustls::ClientConnection;
+use rustls::pki_types::ServerName;
 
 use crate::appliance::Appliance;
 use crate::device::{Device, blob};
+use crate::http2::{HEADERS, Http2, PING, PREFACE, SETTINGS, frame};
 use crate::publishes::manifest;
-use crate::web::{Answer, Stream, browser, connect};
+use crate::web::{Answer, Stream, browser, connect, read_to_end};
 
 /// Repeats until the answer is as it should be.
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -68,7 +73,7 @@ fn large_answers_that_nobody_takes_are_bounded() {
 
 #[test]
 fn one_address_does_not_get_all_connections() {
-    let appliance = Appliance::start();
+    let appliance = Appliance::start_with("[limits]\nhandshakes_each = 1000\n");
     let mut held = Vec::new();
     for _ in 0..256 {
         held.push(TcpStream::connect(appliance.address()).unwrap());
@@ -113,4 +118,321 @@ fn a_push_whose_client_goes_away_leaves_store_and_memory_agreed() {
         appliance.boot();
         assert_eq!(appliance.get("/").text(), served);
     }
+}
+
+/// Connects from another address of this machine: all of 127.0.0.0/8 is loopback (RFC 6890, section 2.2.2).
+fn connect_from(appliance: &Appliance, last: u8) -> TcpStream {
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&socket, &SocketAddr::from(([127, 0, 0, last], 0))).unwrap();
+    rustix::net::connect(&socket, &appliance.address()).unwrap();
+    let stream = TcpStream::from(socket);
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    stream
+}
+
+/// `GET` from another address; `None` if the connection is not taken.
+fn get_from(appliance: &Appliance, last: u8, host: &str, path: &str) -> Option<Answer> {
+    let name = ServerName::try_from("localhost").unwrap();
+    let client = ClientConnection::new(Arc::new(browser(&[b"http/1.1"])), name).unwrap();
+    let mut stream = Stream::new(client, connect_from(appliance, last));
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes);
+    (!bytes.is_empty()).then(|| Answer::parse(&bytes))
+}
+
+/// Whether the server ends the connection within this time; what it sends before that is thrown away.
+fn ends(stream: &mut TcpStream, within: Duration) -> bool {
+    let start = Instant::now();
+    stream
+        .set_read_timeout(Some(Duration::from_millis(100)))
+        .unwrap();
+    while start.elapsed() < within {
+        match stream.read(&mut [0; 4096]) {
+            Ok(1..) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Ok(0) | Err(_) => return true,
+        }
+    }
+    false
+}
+
+#[test]
+fn requests_come_at_a_rate_by_address_and_route() {
+    let appliance = Appliance::start_with(
+        "[limits]\npage = { per_minute = 60, burst = 20 }\nportal = { per_minute = 60, burst = 3 }\n\
+         enrol = { per_minute = 1, burst = 2 }\n",
+    );
+    let host = appliance.authority();
+    let portal = format!("portal.{host}");
+    // RFC 6585, section 4. One connection for all, as a client that does not listen would.
+    let mut stream = connect(appliance.address(), browser(&[b"http/1.1"]));
+    let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    stream.write_all(request.repeat(40).as_bytes()).unwrap();
+    stream
+        .write_all(
+            request
+                .replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")
+                .as_bytes(),
+        )
+        .unwrap();
+    let text = String::from_utf8(read_to_end(&mut stream)).unwrap();
+    let count = |status| text.matches(&format!("HTTP/1.1 {status}")).count();
+    assert!(
+        (20..=25).contains(&count("200 OK")),
+        "{} of 41 were answered",
+        count("200 OK")
+    );
+    assert_eq!(count("200 OK") + count("429 Too Many Requests"), 41);
+    assert!(
+        text.to_ascii_lowercase().contains("retry-after: 1\r\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("the operator can raise"),
+        "a refusal names the way out"
+    );
+    // Another route and another address have shares of their own.
+    assert_eq!(get_from(&appliance, 1, &portal, "/").unwrap().status, 200);
+    assert_eq!(get_from(&appliance, 2, &host, "/").unwrap().status, 200);
+    let statuses: Vec<_> = (0..4)
+        .map(|_| get_from(&appliance, 2, &portal, "/").unwrap().status)
+        .collect();
+    assert_eq!(statuses, [200, 200, 200, 429]);
+    // The device protocol says it as a problem (RFC 9457).
+    let device = Device::unknown(&appliance);
+    let tries: Vec<_> = (0..3).map(|_| device.post("/v1/enroll", b"{}")).collect();
+    assert!(tries[..2].iter().all(|answer| answer.status != 429));
+    assert_eq!(tries[2].status, 429);
+    assert_eq!(
+        tries[2].header("content-type"),
+        Some("application/problem+json")
+    );
+    assert!(tries[2].header("retry-after").is_some());
+    // Whoever goes on is sent away, and gets an answer again after a while.
+    let mut deaf = connect(appliance.address(), browser(&[b"http/1.1"]));
+    let _ = deaf.write_all(request.repeat(400).as_bytes());
+    let text = String::from_utf8_lossy(&read_to_end(&mut deaf)).into_owned();
+    assert!(
+        text.matches("HTTP/1.1 ").count() < 400,
+        "400 refusals on one connection"
+    );
+    until("no answer after a while", || {
+        appliance.get("/").status == 200
+    });
+}
+
+#[test]
+fn one_address_does_not_get_all_handshakes() {
+    let appliance = Appliance::start_with(
+        "[limits]\nhandshakes_each = 8\nhandshake = { per_minute = 60, burst = 30 }\n",
+    );
+    let mut held: Vec<_> = (0..8).map(|_| connect_from(&appliance, 2)).collect();
+    // The ninth at once is closed before a byte of TLS; another address is not concerned.
+    assert!(ends(
+        &mut connect_from(&appliance, 2),
+        Duration::from_secs(5)
+    ));
+    assert!(
+        held.iter_mut()
+            .all(|stream| !ends(stream, Duration::from_millis(100)))
+    );
+    let host = appliance.authority();
+    assert_eq!(get_from(&appliance, 3, &host, "/").unwrap().status, 200);
+    drop(held);
+    // And over time: a burst of 30, 8 of which are spent.
+    until("no handshake was given back", || {
+        get_from(&appliance, 2, &host, "/").is_some()
+    });
+    let taken = (0..40)
+        .filter(|_| get_from(&appliance, 2, &host, "/").is_some())
+        .count();
+    assert!((10..=30).contains(&taken), "{taken} of 40 handshakes");
+    assert_eq!(get_from(&appliance, 3, &host, "/").unwrap().status, 200);
+}
+
+#[test]
+fn the_connection_that_is_idle_longest_gives_way() {
+    let appliance = Appliance::start_with("[limits]\nconnections = 16\n");
+    let host = appliance.authority();
+    let mut held: Vec<_> = (0..16).map(|_| connect_from(&appliance, 2)).collect();
+    std::thread::sleep(Duration::from_millis(1200));
+    let start = Instant::now();
+    assert_eq!(get_from(&appliance, 3, &host, "/").unwrap().status, 200);
+    println!(
+        "figure: a place after {:?} with all places taken",
+        start.elapsed()
+    );
+    let ended = held
+        .iter_mut()
+        .filter_map(|stream| ends(stream, Duration::from_millis(20)).then_some(()))
+        .count();
+    assert!((1..16).contains(&ended), "{ended} of 16 gave way");
+    assert!(
+        ends(&mut held[0], Duration::from_millis(20)),
+        "the oldest is the first"
+    );
+}
+
+#[test]
+fn slow_and_silent_clients_are_shed() {
+    let appliance =
+        Appliance::start_with("[limits]\nhandshake_s = 1\nheader_s = 1\nidle_s = 2\n").enrolled();
+    let large: Vec<u8> = (0..3_000_000_u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
+    appliance.push(&[("index.html", b"small"), ("large.bin", &large)]);
+    let host = &appliance.authority();
+    let patience = Duration::from_secs(12);
+    let tls = |alpn: &[u8]| {
+        let mut stream = connect(appliance.address(), browser(&[alpn]));
+        stream.conn.complete_io(&mut stream.sock).unwrap();
+        stream
+    };
+    let says = |alpn: &[u8], bytes: &[u8]| {
+        let mut stream = tls(alpn);
+        stream.write_all(bytes).unwrap();
+        stream.flush().unwrap();
+        stream.sock
+    };
+    let preface = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
+    let half = [&preface[..], &frame(HEADERS, 1, 1, &[0, 1, b'a'])].concat();
+    let whole = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let ask = format!("GET /large.bin HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let silent = [
+        ("nothing", TcpStream::connect(appliance.address()).unwrap()),
+        ("a handshake and nothing", says(b"http/1.1", b"")),
+        ("half a header", says(b"http/1.1", &whole.as_bytes()[..20])),
+        (
+            "a request and nothing more",
+            says(b"http/1.1", whole.as_bytes()),
+        ),
+        (
+            "a body that does not come",
+            says(
+                b"http/1.1",
+                b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n",
+            ),
+        ),
+        ("a preface and nothing", says(b"h2", &preface)),
+        ("half a header on HTTP/2", says(b"h2", &half)),
+    ];
+    std::thread::scope(|scope| {
+        for (what, mut stream) in silent {
+            scope.spawn(move || assert!(ends(&mut stream, patience), "{what}"));
+        }
+        // Headers byte by byte (slowloris), on both protocols, and a hello likewise.
+        for alpn in [&b"http/1.1"[..], b"h2", b""] {
+            let bytes = if alpn == b"h2" {
+                &half
+            } else {
+                whole.as_bytes()
+            };
+            scope.spawn(move || {
+                let start = Instant::now();
+                let hello = [22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3];
+                let mut raw = alpn
+                    .is_empty()
+                    .then(|| TcpStream::connect(appliance_address(host)).unwrap());
+                let mut stream = tls_to(host, alpn);
+                let all = bytes.iter().chain(std::iter::repeat(&b'x'));
+                for (byte, of_hello) in all.zip(hello.iter().chain(std::iter::repeat(&0))) {
+                    let sent = match &mut raw {
+                        Some(raw) => raw.write_all(&[*of_hello]),
+                        None => stream.write_all(&[*byte]).and_then(|()| stream.flush()),
+                    };
+                    if sent.is_err() {
+                        return;
+                    }
+                    assert!(
+                        start.elapsed() < patience,
+                        "byte by byte, {}",
+                        String::from_utf8_lossy(alpn)
+                    );
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            });
+        }
+        // Answers that nobody reads: the socket's buffers fill, or the window is shut.
+        let mut unread = tls(b"http/1.1");
+        unread.write_all(ask.repeat(8).as_bytes()).unwrap();
+        let mut shut = ask_without_window(&appliance, "/large.bin", 4);
+        scope.spawn(move || {
+            std::thread::sleep(Duration::from_secs(6));
+            assert!(
+                ends(&mut unread.sock, Duration::from_secs(8)),
+                "an answer that nobody reads"
+            );
+            assert!(
+                ends(&mut shut.sock, Duration::from_secs(8)),
+                "a window that stays shut"
+            );
+        });
+        // PINGs are no progress.
+        let mut pinging = Http2::open(&appliance, &[]);
+        scope.spawn(move || {
+            let start = Instant::now();
+            while pinging.send(PING, 0, 0, &[1; 8]) {
+                assert!(start.elapsed() < patience, "kept by PINGs");
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        });
+        for _ in 0..20 {
+            assert_eq!(get_from(&appliance, 9, host, "/").unwrap().text(), "small");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+}
+
+fn appliance_address(host: &str) -> SocketAddr {
+    let (_, port) = host.rsplit_once(':').unwrap();
+    SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap()))
+}
+
+fn tls_to(host: &str, alpn: &[u8]) -> Stream {
+    let mut stream = connect(appliance_address(host), browser(&[alpn]));
+    stream.conn.complete_io(&mut stream.sock).unwrap();
+    stream
+}
+
+#[test]
+fn large_answers_to_one_address_are_bounded() {
+    let appliance = Appliance::start_with("[limits]\nlarge_each = 3\n").enrolled();
+    let large: Vec<u8> = (0..3_000_000_u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
+    appliance.push(&[("index.html", b"small"), ("large.bin", &large)]);
+    let host = appliance.authority();
+    let stalled = ask_without_window(&appliance, "/large.bin", 10);
+    until("no bound on one address", || {
+        get_from(&appliance, 1, &host, "/large.bin").unwrap().status == 503
+    });
+    assert_eq!(get_from(&appliance, 1, &host, "/").unwrap().text(), "small");
+    let other = get_from(&appliance, 2, &host, "/large.bin").unwrap();
+    assert!(
+        other.status == 200 && other.body == large,
+        "another address has its own share"
+    );
+    drop(stalled);
+    until("room was not given back", || {
+        get_from(&appliance, 1, &host, "/large.bin").unwrap().body == large
+    });
+}
+
+#[test]
+fn answers_that_nobody_takes_are_bounded_in_number() {
+    let appliance = Appliance::start_with("[limits]\nanswers_each = 50\n");
+    let host = appliance.authority();
+    let stalled = ask_without_window(&appliance, "/missing", 100);
+    until("no bound on one address", || {
+        get_from(&appliance, 1, &host, "/").is_some_and(|answer| answer.status == 503)
+    });
+    assert_eq!(get_from(&appliance, 2, &host, "/").unwrap().status, 200);
+    drop(stalled);
+    until("room was not given back", || {
+        get_from(&appliance, 1, &host, "/").unwrap().status == 200
+    });
 }
