@@ -32,6 +32,10 @@ actions! {
     View, "view";
     /// Read the portal's status page.
     StatusPage = Portal, "statusPage";
+    /// Read what the pages of Holdfast itself need, such as their style sheet.
+    PortalAsset = Portal, "portalAsset";
+    /// Tell of a violation of a content security policy.
+    Report = Portal, "report";
     /// Try to enrol a device; the handler demands the proof.
     Enrol = Appliance, "enrol";
     /// Upload blobs, make and list versions, make one live.

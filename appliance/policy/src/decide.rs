@@ -8,13 +8,15 @@ use cedar_policy::{
     EntityUid, PolicySet, Request, RestrictedExpression, Schema, ValidationMode, Validator,
 };
 
+use crate::decisions::{Decisions, Question};
 use crate::error::{Denied, LoadError, Reason};
 use crate::{Action, Channel, Context, Permit, Principal, Resource};
 
 const SCHEMA: &str = include_str!("holdfast.cedarschema");
 const POLICIES: &str = include_str!("policies.cedar");
 
-/// The loaded policies. Made once at start; deciding needs no lock.
+/// The loaded policies, and what they decided lately. Made once at start and never changed: other policies are another
+/// `Policy`, which remembers nothing.
 pub struct Policy {
     authorizer: Authorizer,
     policies: PolicySet,
@@ -26,6 +28,7 @@ pub struct Policy {
     device: EntityTypeName,
     web: CedarContext,
     device_channel: CedarContext,
+    decisions: Decisions,
 }
 
 impl Policy {
@@ -64,6 +67,7 @@ impl Policy {
             device: type_name("Device")?,
             web: context(Channel::Web)?,
             device_channel: context(Channel::Device)?,
+            decisions: Decisions::new(),
             schema,
         })
     }
@@ -79,13 +83,14 @@ impl Policy {
         context: &Context,
     ) -> Result<Permit<A>, Denied> {
         let id = resource.id();
-        match self.ask(
-            A::NAME,
+        let question = Question {
+            action: A::NAME,
             principal,
-            <A::Resource as Resource>::TYPE,
-            &id,
-            *context,
-        ) {
+            resource_type: <A::Resource as Resource>::TYPE,
+            resource_id: &id,
+            channel: context.channel,
+        };
+        match self.ask(&question) {
             Ok(()) => {
                 drop(id);
                 Ok(Permit::new(resource))
@@ -97,23 +102,36 @@ impl Policy {
         }
     }
 
-    fn ask(
-        &self,
-        action: &str,
-        principal: &Principal,
-        resource_type: &str,
-        resource_id: &str,
-        context: Context,
-    ) -> Result<(), Reason> {
-        let action = self.actions.get(action).ok_or(Reason::UnknownRequest)?;
+    /// The answer as it was given before, else by evaluation. Only what was evaluated without a failure is kept, and a
+    /// question that is not kept is evaluated: nothing is permitted by what the cache lacks.
+    fn ask(&self, question: &Question<'_>) -> Result<(), Reason> {
+        let permitted = match self.decisions.find(question) {
+            Some(permitted) => permitted,
+            None => {
+                let permitted = self.evaluate(question)?;
+                self.decisions.keep(question, permitted);
+                permitted
+            }
+        };
+        permitted.then_some(()).ok_or(Reason::NotPermitted)
+    }
+
+    /// Asks Cedar.
+    fn evaluate(&self, question: &Question<'_>) -> Result<bool, Reason> {
+        let action = self
+            .actions
+            .get(question.action)
+            .ok_or(Reason::UnknownRequest)?;
         let resource_type = self
             .types
-            .get(resource_type)
+            .get(question.resource_type)
             .ok_or(Reason::UnknownRequest)?;
-        let resource =
-            EntityUid::from_type_name_and_id(resource_type.clone(), EntityId::new(resource_id));
-        let (principal, entities) = self.principal(principal)?;
-        let context = match context.channel {
+        let resource = EntityUid::from_type_name_and_id(
+            resource_type.clone(),
+            EntityId::new(question.resource_id),
+        );
+        let (principal, entities) = self.principal(question.principal)?;
+        let context = match question.channel {
             Channel::Web => self.web.clone(),
             Channel::Device => self.device_channel.clone(),
         };
@@ -132,10 +150,7 @@ impl Policy {
         if response.diagnostics().errors().next().is_some() {
             return Err(Reason::Failed);
         }
-        match response.decision() {
-            Decision::Allow => Ok(()),
-            Decision::Deny => Err(Reason::NotPermitted),
-        }
+        Ok(response.decision() == Decision::Allow)
     }
 
     /// The principal's name, and the entities that the policies look into.
@@ -193,6 +208,7 @@ fn policy_error(error: impl std::fmt::Display) -> LoadError {
 mod tests {
     use super::*;
     use crate::{Portal, StatusPage};
+    use proptest::prelude::*;
 
     const WEB: Context = Context {
         channel: Channel::Web,
@@ -211,6 +227,14 @@ mod tests {
             .decide::<StatusPage>(&Principal::Visitor, Portal, &WEB)
             .unwrap_err();
         assert_eq!(denied.reason(), Reason::Failed);
+        let question = Question {
+            action: "statusPage",
+            principal: &Principal::Visitor,
+            resource_type: "Portal",
+            resource_id: "this",
+            channel: Channel::Web,
+        };
+        assert_eq!(policy.decisions.find(&question), None, "a failure is kept");
         assert_eq!(
             denied.to_string(),
             "`statusPage` is not permitted (a policy failed); report this as a fault of the program"
@@ -245,5 +269,30 @@ mod tests {
         let policy = Policy::parse(SCHEMA, "").unwrap();
         let denied = policy.decide::<StatusPage>(&Principal::Visitor, Portal, &WEB);
         assert_eq!(denied.unwrap_err().reason(), Reason::NotPermitted);
+    }
+
+    proptest! {
+        /// Asked in any order and any number of times, what was kept and what is evaluated anew agree.
+        #[test]
+        fn cached_and_evaluated_decisions_agree(asked in prop::collection::vec((0..6_usize, 0..5_usize, 0..4_usize, 0..3_usize, any::<bool>()), 1..60)) {
+            let policy = Policy::load().unwrap();
+            let device = |fingerprint: &str, enrolled| Principal::Device { fingerprint: fingerprint.to_owned(), enrolled };
+            let principals = [Principal::Visitor, device("a", true), device("a", false), device("b", true), device("", false), device("this", true)];
+            for (who, action, resource_type, id, web) in asked {
+                let question = Question {
+                    action: ["view", "statusPage", "publish", "readStatus", "reboot-no-such"][action],
+                    principal: &principals[who],
+                    resource_type: ["Page", "Portal", "Site", "NoSuch"][resource_type],
+                    resource_id: ["this", "/index.html", ""][id],
+                    channel: if web { Channel::Web } else { Channel::Device },
+                };
+                let fresh = policy.evaluate(&question).and_then(|yes| yes.then_some(()).ok_or(Reason::NotPermitted));
+                prop_assert_eq!(policy.ask(&question), fresh, "{:?}", question);
+                prop_assert_eq!(policy.ask(&question), fresh, "asked again: {:?}", question);
+                if !matches!(fresh, Ok(()) | Err(Reason::NotPermitted)) {
+                    prop_assert_eq!(policy.decisions.find(&question), None);
+                }
+            }
+        }
     }
 }

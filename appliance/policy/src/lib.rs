@@ -7,11 +7,12 @@
 
 mod action;
 mod decide;
+mod decisions;
 mod error;
 mod permit;
 mod request;
 
-pub use action::{Action, Enrol, Publish, ReadStatus, StatusPage, View};
+pub use action::{Action, Enrol, PortalAsset, Publish, ReadStatus, Report, StatusPage, View};
 pub use decide::Policy;
 pub use error::{Denied, LoadError, Reason};
 pub use permit::Permit;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Principal {
     /// Someone of whom nothing is known.
     Visitor,
@@ -51,7 +51,7 @@ single! {
 }
 
 /// The protocol that a request came by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Channel {
     /// HTTPS as browsers speak it.
     Web,

@@ -10,8 +10,8 @@
 use std::borrow::Cow;
 
 use holdfast_policy::{
-    Action, Appliance, Channel, Context, Denied, Enrol, Policy, Portal, Principal, Publish,
-    ReadStatus, Reason, Resource, Site, StatusPage, View,
+    Action, Appliance, Channel, Context, Denied, Enrol, Policy, Portal, PortalAsset, Principal,
+    Publish, ReadStatus, Reason, Report, Resource, Site, StatusPage, View,
 };
 use proptest::prelude::*;
 
@@ -65,6 +65,19 @@ fn anyone_views_pages_and_portal_status_on_the_web_only() {
             reason(policy.decide::<StatusPage>(&who, Portal, &DEVICE)),
             Reason::NotPermitted
         );
+    }
+}
+
+#[test]
+fn anyone_reads_the_style_sheet_and_reports_violations_on_the_web_only() {
+    let policy = Policy::load().unwrap();
+    for who in [Principal::Visitor, device(true), device(false)] {
+        drop(policy.decide::<PortalAsset>(&who, Portal, &WEB).unwrap());
+        drop(policy.decide::<Report>(&who, Portal, &WEB).unwrap());
+        let asset = policy.decide::<PortalAsset>(&who, Portal, &DEVICE);
+        assert_eq!(reason(asset), Reason::NotPermitted);
+        let report = policy.decide::<Report>(&who, Portal, &DEVICE);
+        assert_eq!(reason(report), Reason::NotPermitted);
     }
 }
 
