@@ -12,7 +12,11 @@ mod error;
 mod permit;
 mod request;
 
-pub use action::{Action, Enrol, PortalAsset, Publish, ReadStatus, Report, StatusPage, View};
+pub use action::{
+    Action, ChangeCertificate, Enrol, InviteDevice, PortalAsset, PowerOff, Publish,
+    ReadCertificate, ReadConfiguration, ReadDevices, ReadLogs, ReadStatus, Reboot, Report,
+    RevokeDevice, StatusPage, View,
+};
 pub use decide::Policy;
 pub use error::{Denied, LoadError, Reason};
 pub use permit::Permit;

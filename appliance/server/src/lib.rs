@@ -6,10 +6,13 @@
 
 mod api;
 mod body;
+mod certificate;
 mod clock;
+mod configuration;
 mod connection;
 mod console;
 mod device;
+mod ed25519;
 pub mod enrolment;
 mod error;
 mod handlers;
@@ -17,6 +20,7 @@ mod headers;
 mod host;
 mod keys;
 mod limits;
+pub mod machine;
 pub mod pin;
 mod progress;
 pub mod protocol;
@@ -24,12 +28,14 @@ mod record;
 mod rejection;
 mod request;
 mod room;
+mod secret;
 mod server;
 mod settings;
 mod tls;
 
 pub use clock::{Clock, SystemClock};
 pub use console::Show;
+pub use ed25519::Ed25519Only;
 pub use error::Error;
 pub use keys::device_certificate;
 pub use limits::{Limits, Rate};

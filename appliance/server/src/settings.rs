@@ -2,8 +2,8 @@
 
 use zeroize::Zeroizing;
 
-use crate::protocol::LastExit;
 use crate::limits::Limits;
+use crate::protocol::{ConfigurationAnswer, LastExit};
 
 /// A host name and the port that clients see.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,10 @@ pub struct Settings {
     pub identity_key: Option<Zeroizing<String>>,
     /// The web certificate chain and key, both PEM; absent: made once and kept sealed.
     pub tls: Option<(String, Zeroizing<String>)>,
+    /// What may be told of the configuration in force.
+    pub configuration: ConfigurationAnswer,
+    /// The value of a `holdfast.recover` credential, which is good once.
+    pub recover: Option<Zeroizing<[u8; 32]>>,
     /// Version of the software.
     pub version: String,
     /// Root hash of the running image.
@@ -78,6 +82,13 @@ pub struct Settings {
     pub limits: Limits,
     /// Bound in bytes for decrypted blobs in memory.
     pub cache_bytes: usize,
+}
+
+impl Settings {
+    /// The host names that the web certificate must cover.
+    pub(crate) fn hosts(&self) -> [&str; 2] {
+        [&self.site.host, &self.portal.host]
+    }
 }
 
 #[cfg(test)]
