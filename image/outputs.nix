@@ -31,7 +31,9 @@ let
     tree = machineTree;
     script = ./sign/sign.sh;
   };
+  bench = import ./bench.nix { inherit debian rust; };
   checks = {
+    inherit (bench) site-1000;
     inherit (rust) fmt clippy unit;
   } // import ./checks.nix { inherit debian rust root uki image kernel machineTree docs; };
   app = program: { type = "app"; inherit program; };
@@ -45,6 +47,7 @@ in
   apps.${system} = {
     run = file "run";
     sign = app "${sign}/bin/sign";
+    bench = app "${bench.app}/bin/bench";
     fetch = file "image/debian/fetch";
     relock = file "image/debian/relock";
   };
