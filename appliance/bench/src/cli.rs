@@ -1,0 +1,104 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Measures Holdfast against Debian's nginx, and by itself.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    /// What to measure.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The measurements.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Everything below, one after the other
+    All(AllArgs),
+    /// Static files over HTTPS, handshakes and memory, against nginx
+    Static(VersusArgs),
+    /// Memory of an idle connection, against nginx
+    Connection(VersusArgs),
+    /// Push, change, roll back and restart with a large tree of files; every file is compared byte for byte
+    Site(SiteArgs),
+    /// Generate load as this JSON says (started by the others)
+    #[command(hide = true)]
+    Load {
+        /// What to do.
+        spec: String,
+    },
+    /// Become a program that is pinned to a CPU and ends with its parent (started by the others)
+    #[command(hide = true)]
+    Pin {
+        /// The CPU's number.
+        cpu: usize,
+        /// The program and its arguments.
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
+}
+
+/// What the comparisons take.
+#[derive(Debug, Args)]
+pub struct VersusArgs {
+    /// The holdfast program
+    #[arg(long, value_name = "FILE")]
+    pub holdfast: PathBuf,
+    /// The nginx program
+    #[arg(long, value_name = "FILE")]
+    pub nginx: PathBuf,
+    /// Length of one round
+    #[arg(long, default_value_t = 3.0, value_parser = seconds)]
+    pub seconds: f64,
+    /// Rounds of each row; each visits both servers, and the median counts
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// Only rows whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// Where to write the rows as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// What everything takes.
+#[derive(Debug, Args)]
+pub struct AllArgs {
+    /// The tree of files for the site's rows
+    pub dir: PathBuf,
+    /// How many of its files
+    #[arg(long, default_value_t = 20_000)]
+    pub files: usize,
+    /// The comparisons.
+    #[command(flatten)]
+    pub versus: VersusArgs,
+}
+
+/// What the site's rows take.
+#[derive(Debug, Args)]
+pub struct SiteArgs {
+    /// The tree of files
+    pub dir: PathBuf,
+    /// How many of its files, in the order of their paths
+    #[arg(long, default_value_t = 20_000)]
+    pub files: usize,
+    /// The holdfast program
+    #[arg(long, value_name = "FILE")]
+    pub holdfast: PathBuf,
+    /// Where to write the rows as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.1..=600.0).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err("a round takes between 0.1 and 600 seconds".to_owned())
+    }
+}
