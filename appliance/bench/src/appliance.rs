@@ -42,11 +42,19 @@ impl Appliance {
         };
         let secrets = appliance.secrets();
         let mut config = Command::new(program);
-        config.args(["config", "new", "--json", "--site", &format!("https://localhost:{port}")]);
+        config.args([
+            "config",
+            "new",
+            "--json",
+            "--site",
+            &format!("https://localhost:{port}"),
+        ]);
         config.args(["--portal", &format!("https://portal.localhost:{port}")]);
         let made = json(config.arg(&secrets))?;
         let identity = made.get("identity").and_then(Value::as_str);
-        appliance.identity = identity.ok_or("`holdfast config new` told no identity; rebuild holdfast")?.to_owned();
+        appliance.identity = identity
+            .ok_or("`holdfast config new` told no identity; rebuild holdfast")?
+            .to_owned();
         fs::write(secrets.join("holdfast.tls-cert"), &certificate.chain)?;
         fs::write(secrets.join("holdfast.tls-key"), &certificate.key)?;
         let file = secrets.join("holdfast.toml");
@@ -67,7 +75,13 @@ impl Appliance {
             None => Command::new(&self.program),
         };
         command
-            .args(["listen", "--listen", &self.address.to_string(), "--", "--credentials"])
+            .args([
+                "listen",
+                "--listen",
+                &self.address.to_string(),
+                "--",
+                "--credentials",
+            ])
             .arg(self.secrets())
             .arg("--data")
             .arg(self.dir.join("data"))
@@ -90,7 +104,14 @@ impl Appliance {
     pub fn enrol(&self) -> Result<(), Failure> {
         let mut command = Command::new(&self.program);
         command
-            .args(["enroll", "--json", "--name", "bench", "--identity", &self.identity])
+            .args([
+                "enroll",
+                "--json",
+                "--name",
+                "bench",
+                "--identity",
+                &self.identity,
+            ])
             .arg("--operator-key")
             .arg(self.secrets().join("operator.key"));
         json(self.client(&mut command)).map(drop)
@@ -105,13 +126,19 @@ impl Appliance {
 
     /// `holdfast site push`.
     pub fn push(&self, folder: &Path) -> Result<Value, Failure> {
-        let folder = folder.to_str().ok_or("the working folder's path is not UTF-8; set TMPDIR to another")?;
+        let folder = folder
+            .to_str()
+            .ok_or("the working folder's path is not UTF-8; set TMPDIR to another")?;
         self.site(&["push", folder])
     }
 
     fn client<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
-            .args(["--address", &format!("localhost:{}", self.address.port()), "--state"])
+            .args([
+                "--address",
+                &format!("localhost:{}", self.address.port()),
+                "--state",
+            ])
             .arg(self.dir.join("state"))
     }
 
@@ -122,12 +149,18 @@ impl Appliance {
 
 /// Runs a command to its end and reads the JSON that it prints.
 fn json(command: &mut Command) -> Result<Value, Failure> {
-    let done = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("cannot start {}: {error}; check --holdfast", command.get_program().display()))?;
+    let done = command.stdin(Stdio::null()).output().map_err(|error| {
+        format!(
+            "cannot start {}: {error}; check --holdfast",
+            command.get_program().display()
+        )
+    })?;
     if !done.status.success() {
-        let arguments: Vec<_> = command.get_args().take(2).map(|argument| argument.to_string_lossy()).collect();
+        let arguments: Vec<_> = command
+            .get_args()
+            .take(2)
+            .map(|argument| argument.to_string_lossy())
+            .collect();
         let told = String::from_utf8_lossy(&done.stderr);
         return Err(format!("`holdfast {}` failed: {}", arguments.join(" "), told.trim()).into());
     }

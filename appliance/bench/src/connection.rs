@@ -21,7 +21,11 @@ pub fn measure(args: &VersusArgs, rows: &mut Rows) -> Result<(), Failure> {
         ("memory of an idle HTTP/1.1 connection, KiB", Kind::Http1),
         ("memory of an idle HTTP/2 connection, KiB", Kind::Http2),
     ] {
-        if args.only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
+        if args
+            .only
+            .as_ref()
+            .is_some_and(|only| !name.contains(only.as_str()))
+        {
             continue;
         }
         let versus = Versus::start(args)?;
@@ -34,7 +38,10 @@ pub fn measure(args: &VersusArgs, rows: &mut Rows) -> Result<(), Failure> {
 
 fn of_each(versus: &Versus, target: &Target, kind: Kind) -> Result<f64, Failure> {
     // What the first connection of a kind brings into memory is no connection's.
-    drop(measure::hold(versus.load_cpu, &versus.spec(target, kind, SMALL, 10, 1))?);
+    drop(measure::hold(
+        versus.load_cpu,
+        &versus.spec(target, kind, SMALL, 10, 1),
+    )?);
     std::thread::sleep(Duration::from_millis(300));
     let before = process::memory(&target.processes)?;
     let spec = versus.spec(target, kind, SMALL, CONNECTIONS, 1);

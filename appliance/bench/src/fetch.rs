@@ -102,7 +102,9 @@ impl Client {
         let location = parts.headers.get(header::LOCATION);
         Ok(Answer {
             status: parts.status,
-            location: location.and_then(|value| value.to_str().ok()).map(str::to_owned),
+            location: location
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned),
             body: body.collect().await?.to_bytes(),
         })
     }

@@ -35,8 +35,14 @@ pub fn load(cpu: usize, spec: &Spec) -> Result<(Report, f64), Failure> {
 pub fn hold(cpu: usize, spec: &Spec) -> Result<(Report, f64, Held), Failure> {
     let mut child = load::start(cpu, spec)?;
     let stdin = child.stdin.take();
-    let stdout = child.stdout.take().ok_or("the load has no output; try again")?;
-    let held = Held { child, _stdin: stdin };
+    let stdout = child
+        .stdout
+        .take()
+        .ok_or("the load has no output; try again")?;
+    let held = Held {
+        child,
+        _stdin: stdin,
+    };
     let (sender, line) = mpsc::channel();
     std::thread::spawn(move || {
         let mut text = String::new();
@@ -57,7 +63,9 @@ pub fn hold(cpu: usize, spec: &Spec) -> Result<(Report, f64, Held), Failure> {
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 most = most.max(process::memory(&spec.target.processes)?);
             }
-            Err(mpsc::RecvTimeoutError::Disconnected) => return Err("the load failed; try again".into()),
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                return Err("the load failed; try again".into());
+            }
         }
     }
 }
@@ -74,12 +82,20 @@ impl Rounds {
 
     /// Answers a second.
     pub fn rate(&self) -> f64 {
-        median(self.0.iter().map(|report| report.done as f64 / report.seconds))
+        median(
+            self.0
+                .iter()
+                .map(|report| report.done as f64 / report.seconds),
+        )
     }
 
     /// Answers for each second of the server's CPU time.
     pub fn rate_of_cpu(&self) -> f64 {
-        median(self.0.iter().map(|report| report.done as f64 / report.server))
+        median(
+            self.0
+                .iter()
+                .map(|report| report.done as f64 / report.server),
+        )
     }
 
     /// Microseconds of the server's CPU time for one answer.
@@ -129,8 +145,17 @@ mod tests {
     #[test]
     fn a_server_that_waits_for_the_load_is_not_saturated() {
         let mut rounds = Rounds::default();
-        rounds.push(Report { done: 1000, seconds: 2.0, server: 1.0, load: 2.0, tickets: 0 });
+        rounds.push(Report {
+            done: 1000,
+            seconds: 2.0,
+            server: 1.0,
+            load: 2.0,
+            tickets: 0,
+        });
         assert!(!rounds.saturated());
-        assert_eq!((rounds.rate(), rounds.rate_of_cpu(), rounds.micros()), (500.0, 1000.0, 1000.0));
+        assert_eq!(
+            (rounds.rate(), rounds.rate_of_cpu(), rounds.micros()),
+            (500.0, 1000.0, 1000.0)
+        );
     }
 }

@@ -29,13 +29,25 @@ pub struct Nginx {
 
 impl Nginx {
     /// Writes its configuration. `tickets`: how many it issues for each handshake.
-    pub fn prepare(program: &Path, dir: &Path, site: &Path, certificate: &Certificate, tickets: u32) -> Result<Self, Failure> {
+    pub fn prepare(
+        program: &Path,
+        dir: &Path,
+        site: &Path,
+        certificate: &Certificate,
+        tickets: u32,
+    ) -> Result<Self, Failure> {
         fs::create_dir(dir)?;
         fs::create_dir(dir.join("temporary"))?;
         let told = Command::new(program).arg("-v").output();
-        let told = told.map_err(|error| format!("cannot start {}: {error}; check --nginx", program.display()))?;
+        let told = told.map_err(|error| {
+            format!("cannot start {}: {error}; check --nginx", program.display())
+        })?;
         let text = String::from_utf8_lossy(&told.stderr);
-        let version = text.trim().rsplit('/').next().unwrap_or("of unknown version");
+        let version = text
+            .trim()
+            .rsplit('/')
+            .next()
+            .unwrap_or("of unknown version");
         let mut nginx = Self {
             program: program.to_owned(),
             dir: dir.to_owned(),
@@ -53,7 +65,10 @@ impl Nginx {
             nginx.group = group;
             let text = nginx.configuration(site, certificate, tickets);
             fs::write(nginx.dir.join("nginx.conf"), text)?;
-            let check = nginx.command(Command::new(&nginx.program)).arg("-t").output()?;
+            let check = nginx
+                .command(Command::new(&nginx.program))
+                .arg("-t")
+                .output()?;
             if check.status.success() {
                 return Ok(nginx);
             }
@@ -68,27 +83,43 @@ impl Nginx {
         let mut command = process::pinned(cpu)?;
         command.arg(&self.program);
         let mut command = self.command(command);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log)?);
         let start = Instant::now();
         let process = command.spawn()?;
         let mut running = Running::new(process, &log, self.target.clone());
         let took = running.answers(path, self.group, start)?;
         running.target.processes.push(running.id());
-        running.target.processes.extend(process::children(running.id())?);
+        running
+            .target
+            .processes
+            .extend(process::children(running.id())?);
         Ok((running, took))
     }
 
     fn command(&self, mut command: Command) -> Command {
-        command.arg("-p").arg(&self.dir).args(["-e", "stderr", "-c", "nginx.conf"]);
+        command
+            .arg("-p")
+            .arg(&self.dir)
+            .args(["-e", "stderr", "-c", "nginx.conf"]);
         command
     }
 
     fn configuration(&self, site: &Path, certificate: &Certificate, tickets: u32) -> String {
         // As root it would change to another user, which a user namespace of one user forbids.
-        let user = if rustix::process::geteuid().is_root() { "user root root;" } else { "" };
+        let user = if rustix::process::geteuid().is_root() {
+            "user root root;"
+        } else {
+            ""
+        };
         let group = self.group.name();
         let address = self.target.address;
-        let (chain, key) = (certificate.chain_file.display(), certificate.key_file.display());
+        let (chain, key) = (
+            certificate.chain_file.display(),
+            certificate.key_file.display(),
+        );
         let root = site.display();
         format!(
             r#"{user}

@@ -27,8 +27,9 @@ pub fn two_cpus() -> Result<(usize, usize), Failure> {
 pub fn pin(cpu: usize) -> Result<(), Failure> {
     let mut only = CpuSet::new();
     only.set(cpu);
-    sched_setaffinity(None, &only)
-        .map_err(|error| format!("cannot use CPU {cpu}: {error}; run this where that CPU is allowed").into())
+    sched_setaffinity(None, &only).map_err(|error| {
+        format!("cannot use CPU {cpu}: {error}; run this where that CPU is allowed").into()
+    })
 }
 
 /// A command that runs pinned to `cpu` and ends with this process.
@@ -42,9 +43,15 @@ pub fn pinned(cpu: usize) -> Result<Command, Failure> {
 pub fn become_pinned(cpu: usize, command: &[OsString]) -> Result<(), Failure> {
     pin(cpu)?;
     set_parent_process_death_signal(Some(Signal::TERM))?;
-    let (program, arguments) = command.split_first().ok_or("no program to start; name one")?;
+    let (program, arguments) = command
+        .split_first()
+        .ok_or("no program to start; name one")?;
     let error = Command::new(program).args(arguments).exec();
-    Err(format!("cannot start {}: {error}; check its path", program.display()).into())
+    Err(format!(
+        "cannot start {}: {error}; check its path",
+        program.display()
+    )
+    .into())
 }
 
 /// Seconds of CPU time that these processes have used, in user and kernel mode.
@@ -54,7 +61,9 @@ pub fn cpu_seconds(processes: &[u32]) -> Result<f64, Failure> {
         let fields = stat(*process)?;
         let field = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok());
         // utime and stime, fields 14 and 15 of the whole line.
-        let used = field(11).zip(field(12)).ok_or("the kernel's table of processes has another form; report this")?;
+        let used = field(11)
+            .zip(field(12))
+            .ok_or("the kernel's table of processes has another form; report this")?;
         ticks = ticks.saturating_add(used.0).saturating_add(used.1);
     }
     Ok(ticks as f64 / TICKS)
@@ -95,7 +104,9 @@ pub fn memory(processes: &[u32]) -> Result<f64, Failure> {
             let text = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
             kibibytes(&text, "VmRSS:")
         };
-        let part = share.or_else(whole).ok_or_else(|| format!("process {process} has ended; look at its log above"))?;
+        let part = share
+            .or_else(whole)
+            .ok_or_else(|| format!("process {process} has ended; look at its log above"))?;
         sum = sum.saturating_add(part);
     }
     Ok(sum as f64 / 1024.0)
@@ -134,7 +145,10 @@ mod tests {
 
     #[test]
     fn sizes_are_read_by_name() {
-        assert_eq!(kibibytes("Rss:  12 kB\nPss:     345 kB\n", "Pss:"), Some(345));
+        assert_eq!(
+            kibibytes("Rss:  12 kB\nPss:     345 kB\n", "Pss:"),
+            Some(345)
+        );
         assert_eq!(kibibytes("VmSize: 1 kB", "VmRSS:"), None);
     }
 }

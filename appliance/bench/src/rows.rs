@@ -32,7 +32,13 @@ pub struct Row {
 
 impl Row {
     /// A comparison.
-    pub fn versus(name: &str, peer: Option<String>, ours: f64, theirs: f64, better: Better) -> Self {
+    pub fn versus(
+        name: &str,
+        peer: Option<String>,
+        ours: f64,
+        theirs: f64,
+        better: Better,
+    ) -> Self {
         let ratio = match better {
             Better::Higher => ours / theirs,
             Better::Lower => theirs / ours,
@@ -135,7 +141,13 @@ mod tests {
 
     #[test]
     fn a_ratio_of_one_or_more_means_that_ours_is_better() {
-        let rate = Row::versus("rate", Some("nginx".to_owned()), 300.0, 200.0, Better::Higher);
+        let rate = Row::versus(
+            "rate",
+            Some("nginx".to_owned()),
+            300.0,
+            200.0,
+            Better::Higher,
+        );
         let size = Row::versus("size", None, 20.0, 30.0, Better::Lower);
         assert_eq!((rate.ratio, size.ratio), (Some(1.5), Some(1.5)));
         assert_eq!(Row::versus("x", None, 1.0, 0.0, Better::Higher).ratio, None);

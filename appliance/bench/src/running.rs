@@ -38,7 +38,12 @@ impl Running {
     }
 
     /// Waits until this path is answered, with whatever status; tells how long that took from `start`.
-    pub fn answers(&mut self, path: &str, group: Group, start: Instant) -> Result<Duration, Failure> {
+    pub fn answers(
+        &mut self,
+        path: &str,
+        group: Group,
+        start: Instant,
+    ) -> Result<Duration, Failure> {
         loop {
             let attempt = block_on(async {
                 let mut client = Client::connect(&self.target, group, Version::Http1).await?;
@@ -52,7 +57,9 @@ impl Running {
                 return Err(format!("the server ended at once: {}", self.last_words()).into());
             }
             if start.elapsed() > PATIENCE {
-                return Err(format!("no answer in two minutes ({error}): {}", self.last_words()).into());
+                return Err(
+                    format!("no answer in two minutes ({error}): {}", self.last_words()).into(),
+                );
             }
             std::thread::sleep(Duration::from_millis(2));
         }

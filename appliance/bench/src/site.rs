@@ -34,9 +34,20 @@ pub fn measure(from: &Path, files: usize, holdfast: &Path, rows: &mut Rows) -> R
     let pushed = appliance.push(&tree.dir)?;
     let took = start.elapsed().as_secs_f64();
     expect(&pushed, "files", tree.files.len() as u64)?;
-    println!("pushed {} files, {} bytes, {} blobs in {took:.1} s", tree.files.len(), tree.bytes, number(&pushed, "blobs"));
-    rows.add(Row::alone(&format!("push of {files} files, files/s"), tree.files.len() as f64 / took))?;
-    rows.add(Row::alone(&format!("push of {files} files, MB/s"), tree.bytes as f64 / 1e6 / took))?;
+    println!(
+        "pushed {} files, {} bytes, {} blobs in {took:.1} s",
+        tree.files.len(),
+        tree.bytes,
+        number(&pushed, "blobs")
+    );
+    rows.add(Row::alone(
+        &format!("push of {files} files, files/s"),
+        tree.files.len() as f64 / took,
+    ))?;
+    rows.add(Row::alone(
+        &format!("push of {files} files, MB/s"),
+        tree.bytes as f64 / 1e6 / took,
+    ))?;
     compare(&running, &tree, "first version")?;
 
     let original = tree.read(&page)?;
@@ -51,18 +62,27 @@ pub fn measure(from: &Path, files: usize, holdfast: &Path, rows: &mut Rows) -> R
         return Err(format!("a changed file made {blobs} blobs travel instead of 1 to {OF_ONE_FILE}; this is a fault of the push").into());
     }
     println!("changed /{page}: {blobs} blobs travelled (the file and its encodings)");
-    rows.add(Row::alone(&format!("push of 1 changed file of {files}, s"), took))?;
+    rows.add(Row::alone(
+        &format!("push of 1 changed file of {files}, s"),
+        took,
+    ))?;
     compare(&running, &tree, "changed version")?;
 
     let start = Instant::now();
     appliance.site(&["rollback"])?;
-    rows.add(Row::alone(&format!("roll-back of {files} files, s"), start.elapsed().as_secs_f64()))?;
+    rows.add(Row::alone(
+        &format!("roll-back of {files} files, s"),
+        start.elapsed().as_secs_f64(),
+    ))?;
     std::fs::write(tree.dir.join(&page), &original)?;
     compare(&running, &tree, "after the roll-back")?;
 
     running.stop()?;
     let (running, took) = appliance.boot(None, &encoded(&page))?;
-    rows.add(Row::alone(&format!("start to first answer, {files} files, s"), took.as_secs_f64()))?;
+    rows.add(Row::alone(
+        &format!("start to first answer, {files} files, s"),
+        took.as_secs_f64(),
+    ))?;
     compare(&running, &tree, "after a restart")?;
     running.stop()
 }
@@ -76,7 +96,10 @@ fn expect(answer: &Value, name: &str, expected: u64) -> Result<(), Failure> {
     if told == expected {
         Ok(())
     } else {
-        Err(format!("the push told {told} {name} instead of {expected}; this is a fault of the push").into())
+        Err(format!(
+            "the push told {told} {name} instead of {expected}; this is a fault of the push"
+        )
+        .into())
     }
 }
 
@@ -90,13 +113,21 @@ fn compare(running: &Running, tree: &Tree, what: &str) -> Result<(), Failure> {
             for _ in 1..AT_ONCE {
                 clients.push(match first.share() {
                     Some(shared) => shared,
-                    None => Client::connect(&running.target, Group::X25519MLKEM768, version).await?,
+                    None => {
+                        Client::connect(&running.target, Group::X25519MLKEM768, version).await?
+                    }
                 });
             }
             clients.push(first);
             let mut work = tokio::task::JoinSet::new();
             for (at, client) in clients.into_iter().enumerate() {
-                let files: Vec<_> = tree.files.iter().skip(at).step_by(AT_ONCE).map(|path| (path.clone(), tree.dir.join(path))).collect();
+                let files: Vec<_> = tree
+                    .files
+                    .iter()
+                    .skip(at)
+                    .step_by(AT_ONCE)
+                    .map(|path| (path.clone(), tree.dir.join(path)))
+                    .collect();
                 work.spawn(compare_some(client, files));
             }
             while let Some(done) = work.join_next().await {
@@ -105,22 +136,38 @@ fn compare(running: &Running, tree: &Tree, what: &str) -> Result<(), Failure> {
             Ok(())
         })?;
     }
-    println!("{what}: {} files compared over HTTP/1.1 and HTTP/2, all alike ({:.1} s)", tree.files.len(), start.elapsed().as_secs_f64());
+    println!(
+        "{what}: {} files compared over HTTP/1.1 and HTTP/2, all alike ({:.1} s)",
+        tree.files.len(),
+        start.elapsed().as_secs_f64()
+    );
     Ok(())
 }
 
-async fn compare_some(mut client: Client, files: Vec<(String, std::path::PathBuf)>) -> Result<(), Failure> {
+async fn compare_some(
+    mut client: Client,
+    files: Vec<(String, std::path::PathBuf)>,
+) -> Result<(), Failure> {
     for (path, file) in files {
         let mut answer = client.get(&encoded(&path)).await?;
         // The page may have a cleaner URL than its file's path.
-        if answer.status.is_redirection() && let Some(location) = answer.location.take() {
+        if answer.status.is_redirection()
+            && let Some(location) = answer.location.take()
+        {
             answer = client.get(&location).await?;
         }
         if answer.status != 200 {
-            return Err(format!("/{path} was answered with {}; this is a fault of the server", answer.status).into());
+            return Err(format!(
+                "/{path} was answered with {}; this is a fault of the server",
+                answer.status
+            )
+            .into());
         }
         if answer.body != std::fs::read(&file)? {
-            return Err(format!("/{path} came back with other bytes; this is a fault of the server").into());
+            return Err(format!(
+                "/{path} came back with other bytes; this is a fault of the server"
+            )
+            .into());
         }
     }
     Ok(())

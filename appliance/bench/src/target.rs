@@ -60,7 +60,12 @@ impl Target {
     }
 
     /// TLS 1.3 with AES-128-GCM, this one group, this one ALPN name, no resumption. The certificate must be the target's.
-    pub fn client(&self, group: Group, alpn: &[u8], signature: Signature) -> Result<Arc<ClientConfig>, Failure> {
+    pub fn client(
+        &self,
+        group: Group,
+        alpn: &[u8],
+        signature: Signature,
+    ) -> Result<Arc<ClientConfig>, Failure> {
         let mut provider = default_provider();
         provider.cipher_suites = vec![cipher_suite::TLS13_AES_128_GCM_SHA256];
         provider.kx_groups = vec![match group {

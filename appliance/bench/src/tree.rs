@@ -24,7 +24,12 @@ impl Tree {
         found.sort();
         found.truncate(most);
         if found.len() < most {
-            return Err(format!("{} has {} files, and {most} are asked for; name another tree, or fewer --files", from.display(), found.len()).into());
+            return Err(format!(
+                "{} has {} files, and {most} are asked for; name another tree, or fewer --files",
+                from.display(),
+                found.len()
+            )
+            .into());
         }
         let mut bytes = 0_u64;
         for path in &found {
@@ -35,7 +40,11 @@ impl Tree {
             bytes = bytes.saturating_add(content.len() as u64);
             fs::write(to, content)?;
         }
-        Ok(Self { dir: dir.to_owned(), files: found, bytes })
+        Ok(Self {
+            dir: dir.to_owned(),
+            files: found,
+            bytes,
+        })
     }
 
     /// The content that a path should have.
@@ -45,21 +54,36 @@ impl Tree {
 
     /// A page in the middle: one that holds text.
     pub fn some_page(&self) -> Result<&str, Failure> {
-        let pages: Vec<_> = self.files.iter().filter(|path| path.ends_with(".html")).collect();
-        let page = pages.get(pages.len() / 2).ok_or("the tree has no .html file to change; name another tree")?;
+        let pages: Vec<_> = self
+            .files
+            .iter()
+            .filter(|path| path.ends_with(".html"))
+            .collect();
+        let page = pages
+            .get(pages.len() / 2)
+            .ok_or("the tree has no .html file to change; name another tree")?;
         Ok(page)
     }
 }
 
 fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) -> Result<(), Failure> {
-    let entries = fs::read_dir(folder).map_err(|error| format!("cannot read {}: {error}; name a folder of pages", folder.display()))?;
+    let entries = fs::read_dir(folder).map_err(|error| {
+        format!(
+            "cannot read {}: {error}; name a folder of pages",
+            folder.display()
+        )
+    })?;
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name();
         let Some(name) = name.to_str().filter(|name| !name.starts_with(['.', '_'])) else {
             continue;
         };
-        let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
+        let path = if prefix.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{prefix}/{name}")
+        };
         if entry.file_type()?.is_dir() {
             walk(&entry.path(), &path, found)?;
         } else if fs::metadata(entry.path()).is_ok_and(|target| target.is_file()) {

@@ -46,7 +46,8 @@ impl Versus {
         make_site(&site)?;
         let path = format!("/{}", SMALL.0);
 
-        let appliance = Appliance::prepare(&args.holdfast, &dir.path().join("holdfast"), &certificate)?;
+        let appliance =
+            Appliance::prepare(&args.holdfast, &dir.path().join("holdfast"), &certificate)?;
         let (fresh, _) = appliance.boot(Some(server_cpu), &path)?;
         appliance.enrol()?;
         appliance.push(&site)?;
@@ -54,7 +55,13 @@ impl Versus {
         let (ours, _) = appliance.boot(Some(server_cpu), &path)?;
         let tickets = tickets(&ours.target, &site, load_cpu)?;
 
-        let nginx = Nginx::prepare(&args.nginx, &dir.path().join("nginx"), &site, &certificate, tickets)?;
+        let nginx = Nginx::prepare(
+            &args.nginx,
+            &dir.path().join("nginx"),
+            &site,
+            &certificate,
+            tickets,
+        )?;
         let (theirs, _) = nginx.boot(server_cpu, &path)?;
         println!(
             "holdfast (processes {:?}) and {} ({:?}) on CPU {server_cpu}, load on CPU {load_cpu}; {}, TLS_AES_128_GCM_SHA256, \
@@ -76,7 +83,14 @@ impl Versus {
     }
 
     /// A load without times.
-    pub fn spec(&self, target: &Target, kind: Kind, file: (&str, usize), connections: usize, depth: usize) -> Spec {
+    pub fn spec(
+        &self,
+        target: &Target,
+        kind: Kind,
+        file: (&str, usize),
+        connections: usize,
+        depth: usize,
+    ) -> Spec {
         Spec {
             target: target.clone(),
             group: self.group,

@@ -60,12 +60,20 @@ impl Http1 {
         if !head.starts_with(b"HTTP/1.1 200 ") {
             let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
             let line = String::from_utf8_lossy(line);
-            return Err(format!("the server answered `{line}`; look at its log, and lift its limits for the load").into());
+            return Err(format!(
+                "the server answered `{line}`; look at its log, and lift its limits for the load"
+            )
+            .into());
         }
         if head.len() != self.usual {
-            let length = content_length(head).ok_or("an answer without a length; the load cannot follow it")?;
+            let length = content_length(head)
+                .ok_or("an answer without a length; the load cannot follow it")?;
             if length != self.expected.len() {
-                return Err(format!("an answer of {length} bytes instead of {}; the site is another one", self.expected.len()).into());
+                return Err(format!(
+                    "an answer of {length} bytes instead of {}; the site is another one",
+                    self.expected.len()
+                )
+                .into());
             }
             self.usual = head.len();
         }
@@ -105,14 +113,18 @@ impl Protocol for Http1 {
                     return Ok(done);
                 };
                 self.begin_answer(head.get(..length).unwrap_or_default())?;
-                bytes = bytes.get(length.saturating_sub(known)..).unwrap_or_default();
+                bytes = bytes
+                    .get(length.saturating_sub(known)..)
+                    .unwrap_or_default();
             }
             let (body, rest) = bytes.split_at(self.left.min(bytes.len()));
             if !self.compared {
                 let from = self.expected.len().saturating_sub(self.left);
                 let until = from.saturating_add(body.len());
                 if self.expected.get(from..until) != Some(body) {
-                    return Err("an answer has other bytes than the file; look at the server's log".into());
+                    return Err(
+                        "an answer has other bytes than the file; look at the server's log".into(),
+                    );
                 }
             }
             self.left = self.left.saturating_sub(body.len());
@@ -134,7 +146,8 @@ fn content_length(head: &[u8]) -> Option<usize> {
     let text = std::str::from_utf8(head).ok()?;
     text.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.trim().parse().ok())?
     })
 }
 
@@ -162,7 +175,11 @@ mod tests {
                 done += connection.take(part, &mut out).unwrap();
             }
             assert_eq!(done, 6, "in parts of {size}");
-            assert_eq!(out.len(), 3 * asked, "three requests again after each three answers");
+            assert_eq!(
+                out.len(),
+                3 * asked,
+                "three requests again after each three answers"
+            );
         }
     }
 
@@ -176,7 +193,10 @@ mod tests {
         ] {
             let (mut connection, mut out) = (connection(1), Vec::new());
             connection.begin(&mut out);
-            assert!(connection.take(wrong.as_bytes(), &mut out).is_err(), "{wrong}");
+            assert!(
+                connection.take(wrong.as_bytes(), &mut out).is_err(),
+                "{wrong}"
+            );
         }
     }
 }

@@ -61,7 +61,13 @@ struct Frame {
 
 impl Http2 {
     /// The requests of one connection: `streams` at once, a new one for each answer, unless `once`.
-    pub fn new(authority: &str, path: &str, expected: Arc<[u8]>, streams: usize, once: bool) -> Self {
+    pub fn new(
+        authority: &str,
+        path: &str,
+        expected: Arc<[u8]>,
+        streams: usize,
+        once: bool,
+    ) -> Self {
         // `:method: GET`, `:scheme: https`, then `:authority` and `:path` with incremental indexing (RFC 7541, 6.2.1).
         let mut first = vec![0x82, 0x87];
         for (name, value) in [(0x41, authority), (0x44, path)] {
@@ -88,7 +94,11 @@ impl Http2 {
     }
 
     fn ask(&mut self, out: &mut Vec<u8>) {
-        let block = if self.id == 1 { &self.first } else { &self.next };
+        let block = if self.id == 1 {
+            &self.first
+        } else {
+            &self.next
+        };
         frame(out, HEADERS, END_STREAM | END_HEADERS, self.id, block);
         self.open.push((self.id, 0));
         self.id = self.id.saturating_add(2);
@@ -96,7 +106,8 @@ impl Http2 {
 
     fn data(&mut self, stream: u32, bytes: &[u8]) -> Result<(), Failure> {
         let open = self.open.iter_mut().find(|(id, _)| *id == stream);
-        let (_, received) = open.ok_or("data on a stream that is not open; the load cannot follow it")?;
+        let (_, received) =
+            open.ok_or("data on a stream that is not open; the load cannot follow it")?;
         let from = *received;
         *received = from.saturating_add(bytes.len());
         if !self.compared && self.expected.get(from..*received) != Some(bytes) {
@@ -107,7 +118,12 @@ impl Http2 {
 
     /// A frame is complete. Returns whether an answer is.
     fn end(&mut self, frame_: Frame, out: &mut Vec<u8>) -> Result<bool, Failure> {
-        let Frame { kind, flags, stream, .. } = frame_;
+        let Frame {
+            kind,
+            flags,
+            stream,
+            ..
+        } = frame_;
         let control = std::mem::take(&mut self.control);
         match kind {
             HEADERS if flags & (PADDED | PRIORITY) == 0 => {
@@ -129,7 +145,15 @@ impl Http2 {
                         && u32::from_be_bytes([a, b, c, d]) < 256
                     {
                         // The server keeps no fields: each request carries them, without indexing (RFC 7541, 6.2.2).
-                        self.first = self.first.iter().map(|byte| match byte { 0x41 => 0x01, 0x44 => 0x04, other => *other }).collect();
+                        self.first = self
+                            .first
+                            .iter()
+                            .map(|byte| match byte {
+                                0x41 => 0x01,
+                                0x44 => 0x04,
+                                other => *other,
+                            })
+                            .collect();
                         self.next = self.first.clone();
                     }
                 }
@@ -142,8 +166,14 @@ impl Http2 {
             }
             PING if flags & ACK == 0 => frame(out, PING, ACK, 0, &control),
             RST_STREAM | GOAWAY => {
-                let code = control.last_chunk::<4>().map_or(0, |code| u32::from_be_bytes(*code));
-                let what = if kind == GOAWAY { "the connection" } else { "a stream" };
+                let code = control
+                    .last_chunk::<4>()
+                    .map_or(0, |code| u32::from_be_bytes(*code));
+                let what = if kind == GOAWAY {
+                    "the connection"
+                } else {
+                    "a stream"
+                };
                 return Err(format!("the server ended {what} with error {code}; look at its log, and lift its limits for the load").into());
             }
             _ => {}
@@ -151,10 +181,18 @@ impl Http2 {
         if !matches!(kind, DATA | HEADERS) || flags & END_STREAM == 0 {
             return Ok(false);
         }
-        let place = self.open.iter().position(|(id, _)| *id == stream).ok_or("an answer to no request; the load cannot follow it")?;
+        let place = self
+            .open
+            .iter()
+            .position(|(id, _)| *id == stream)
+            .ok_or("an answer to no request; the load cannot follow it")?;
         let (_, received) = self.open.swap_remove(place);
         if received != self.expected.len() {
-            return Err(format!("an answer of {received} bytes instead of {}; the site is another one", self.expected.len()).into());
+            return Err(format!(
+                "an answer of {received} bytes instead of {}; the site is another one",
+                self.expected.len()
+            )
+            .into());
         }
         self.compared = true;
         if !self.once {
@@ -164,7 +202,9 @@ impl Http2 {
     }
 
     fn consumed(&mut self, bytes: usize, out: &mut Vec<u8>) {
-        self.used = self.used.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+        self.used = self
+            .used
+            .saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
         if self.used >= USED {
             frame(out, WINDOW_UPDATE, 0, 0, &self.used.to_be_bytes());
             self.used = 0;
@@ -191,10 +231,13 @@ impl Protocol for Http2 {
             let mut frame = match self.frame.take() {
                 Some(frame) => frame,
                 None => {
-                    let (part, rest) = bytes.split_at(9_usize.saturating_sub(self.head.len()).min(bytes.len()));
+                    let (part, rest) =
+                        bytes.split_at(9_usize.saturating_sub(self.head.len()).min(bytes.len()));
                     self.head.extend_from_slice(part);
                     bytes = rest;
-                    let Ok([a, b, c, kind, flags, stream @ ..]) = <[u8; 9]>::try_from(self.head.as_slice()) else {
+                    let Ok([a, b, c, kind, flags, stream @ ..]) =
+                        <[u8; 9]>::try_from(self.head.as_slice())
+                    else {
                         continue;
                     };
                     self.head.clear();
@@ -202,7 +245,12 @@ impl Protocol for Http2 {
                     if kind == DATA && flags & PADDED != 0 {
                         return Err("the server pads its data; the load cannot follow it".into());
                     }
-                    Frame { kind, flags, stream: u32::from_be_bytes(stream) & 0x7fff_ffff, left }
+                    Frame {
+                        kind,
+                        flags,
+                        stream: u32::from_be_bytes(stream) & 0x7fff_ffff,
+                        left,
+                    }
                 }
             };
             let (part, rest) = bytes.split_at(frame.left.min(bytes.len()));
@@ -230,4 +278,93 @@ fn frame(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, content: &[u8]) {
     out.extend_from_slice(&[a, b, c, kind, flags]);
     out.extend_from_slice(&stream.to_be_bytes());
     out.extend_from_slice(content);
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const BODY: &[u8] = b"hello";
+
+    fn connection(streams: usize) -> (Http2, Vec<u8>) {
+        let mut connection = Http2::new("localhost:1", "/a", BODY.to_vec().into(), streams, false);
+        let mut out = Vec::new();
+        connection.begin(&mut out);
+        out.clear();
+        (connection, out)
+    }
+
+    fn answer(stream: u32, fields: &[u8], body: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        frame(&mut bytes, HEADERS, END_HEADERS, stream, fields);
+        frame(&mut bytes, DATA, END_STREAM, stream, body);
+        bytes
+    }
+
+    /// RFC 9113, section 4.1: frames may arrive in any parts, and on any stream first (section 5).
+    #[test]
+    fn answers_are_counted_however_they_are_cut() {
+        let mut stream = Vec::new();
+        frame(&mut stream, SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 100]);
+        stream.extend(answer(3, &[0x20, 0x88], BODY));
+        stream.extend(answer(1, &[0x88], BODY));
+        frame(&mut stream, PING, 0, 0, &[7; 8]);
+        stream.extend(answer(5, &[0x88], BODY));
+        for size in 1..=stream.len() {
+            let (mut connection, mut out) = connection(2);
+            let mut done = 0;
+            for part in stream.chunks(size) {
+                done += connection.take(part, &mut out).unwrap();
+            }
+            assert_eq!(done, 3, "in parts of {size}");
+            let ids: Vec<_> = connection.open.iter().map(|(id, _)| *id).collect();
+            assert_eq!(ids, [7, 9]);
+            assert!(out.windows(17).any(|bytes| bytes == [&[0, 0, 8, PING, ACK, 0, 0, 0, 0][..], &[7; 8]].concat()));
+        }
+    }
+
+    /// RFC 7541, section 4.2: a table that the server keeps empty is not referred to.
+    #[test]
+    fn without_a_table_each_request_carries_its_fields() {
+        let (mut connection, mut out) = connection(2);
+        let mut settings = Vec::new();
+        frame(&mut settings, SETTINGS, 0, 0, &[0, 1, 0, 0, 0, 0]);
+        connection.take(&settings, &mut out).unwrap();
+        let block = [
+            &[0x82, 0x87, 0x01, 11][..],
+            b"localhost:1",
+            &[0x04, 2],
+            b"/a",
+        ]
+        .concat();
+        assert_eq!(
+            out.windows(block.len())
+                .filter(|bytes| *bytes == block)
+                .count(),
+            2
+        );
+    }
+
+    #[test]
+    fn what_is_not_the_file_is_an_error() {
+        let mut end = Vec::new();
+        frame(&mut end, GOAWAY, 0, 0, &[0; 8]);
+        let mut reset = Vec::new();
+        frame(&mut reset, RST_STREAM, 0, 1, &[0, 0, 0, 8]);
+        for wrong in [
+            answer(1, &[0x8d], BODY),
+            answer(1, &[0x88], b"hallo"),
+            answer(1, &[0x88], b"hell"),
+            answer(9, &[0x88], BODY),
+            end,
+            reset,
+        ] {
+            let (mut connection, mut out) = connection(1);
+            let mut settings = Vec::new();
+            frame(&mut settings, SETTINGS, 0, 0, &[]);
+            connection.take(&settings, &mut out).unwrap();
+            assert!(connection.take(&wrong, &mut out).is_err(), "{wrong:?}");
+        }
+    }
 }

@@ -27,6 +27,12 @@ pub fn child(spec: &str) -> Result<(), Failure> {
 /// Starts a load on a CPU. Its report comes on its standard output; it ends when its standard input does.
 pub fn start(cpu: usize, spec: &Spec) -> Result<Child, Failure> {
     let mut command = process::pinned(cpu)?;
-    command.arg(std::env::current_exe()?).arg("load").arg(serde_json::to_string(spec)?);
-    Ok(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?)
+    command
+        .arg(std::env::current_exe()?)
+        .arg("load")
+        .arg(serde_json::to_string(spec)?);
+    Ok(command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?)
 }

@@ -41,7 +41,11 @@ struct Load<'a> {
 
 /// Runs a load and prints its report.
 pub fn run(spec: &Spec) -> Result<(), Failure> {
-    let alpn: &[u8] = if spec.kind == Kind::Http2 { b"h2" } else { b"http/1.1" };
+    let alpn: &[u8] = if spec.kind == Kind::Http2 {
+        b"h2"
+    } else {
+        b"http/1.1"
+    };
     let mut load = Load {
         spec,
         config: spec.target.client(spec.group, alpn, Signature::Ignored)?,
@@ -62,7 +66,12 @@ pub fn run(spec: &Spec) -> Result<(), Failure> {
     let warm = Duration::from_millis(spec.warm);
     while load.answered < spec.connections || start.elapsed() < warm {
         if start.elapsed() > PATIENCE.max(warm) {
-            return Err(format!("{} of {} connections had no answer in a minute; look at the server's log", spec.connections.saturating_sub(load.answered), spec.connections).into());
+            return Err(format!(
+                "{} of {} connections had no answer in a minute; look at the server's log",
+                spec.connections.saturating_sub(load.answered),
+                spec.connections
+            )
+            .into());
         }
         load.turn(Duration::from_millis(50))?;
     }
@@ -78,7 +87,12 @@ pub fn run(spec: &Spec) -> Result<(), Failure> {
 impl Load<'_> {
     fn measure(&mut self) -> Result<Report, Failure> {
         let length = Duration::from_millis(self.spec.measure);
-        let used = |load: &Self| Ok::<_, Failure>((cpu_seconds(&load.spec.target.processes)?, cpu_seconds(&[std::process::id()])?));
+        let used = |load: &Self| {
+            Ok::<_, Failure>((
+                cpu_seconds(&load.spec.target.processes)?,
+                cpu_seconds(&[std::process::id()])?,
+            ))
+        };
         let (before, begin) = (self.done, Instant::now());
         let first = used(self)?;
         while begin.elapsed() < length {
@@ -102,21 +116,41 @@ impl Load<'_> {
             Ipv4Addr::new(127, 0, 1, host.saturating_add(1))
         });
         let stream = Stream::connect(spec.target.address, from, &self.config)?;
-        epoll::add(&self.epoll, &stream, epoll::EventData::new_u64(at as u64), epoll::EventFlags::IN)?;
+        epoll::add(
+            &self.epoll,
+            &stream,
+            epoll::EventData::new_u64(at as u64),
+            epoll::EventFlags::IN,
+        )?;
         let (authority, expected) = (spec.target.authority(), Arc::clone(&self.expected));
         let protocol: Box<dyn Protocol> = match spec.kind {
-            Kind::Http1 => Box::new(Http1::new(&authority, &spec.path, expected, spec.depth, once)),
-            Kind::Http2 => Box::new(Http2::new(&authority, &spec.path, expected, spec.depth, once)),
+            Kind::Http1 => Box::new(Http1::new(
+                &authority, &spec.path, expected, spec.depth, once,
+            )),
+            Kind::Http2 => Box::new(Http2::new(
+                &authority, &spec.path, expected, spec.depth, once,
+            )),
             Kind::Handshake => Box::new(HangUp),
         };
-        Ok(Slot { stream, protocol, answered: false })
+        Ok(Slot {
+            stream,
+            protocol,
+            answered: false,
+        })
     }
 
     /// Waits for what comes, at most so long, and answers it.
     fn turn(&mut self, most: Duration) -> Result<(), Failure> {
-        let wait = Timespec { tv_sec: 0, tv_nsec: most.subsec_nanos().into() };
+        let wait = Timespec {
+            tv_sec: 0,
+            tv_nsec: most.subsec_nanos().into(),
+        };
         let mut events = Vec::with_capacity(64);
-        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&wait)) {
+        match epoll::wait(
+            &self.epoll,
+            rustix::buffer::spare_capacity(&mut events),
+            Some(&wait),
+        ) {
             Err(rustix::io::Errno::INTR) => return Ok(()),
             waited => drop(waited?),
         }
@@ -127,7 +161,9 @@ impl Load<'_> {
     }
 
     fn advance(&mut self, at: usize) -> Result<(), Failure> {
-        let Some(slot) = self.slots.get_mut(at) else { return Ok(()) };
+        let Some(slot) = self.slots.get_mut(at) else {
+            return Ok(());
+        };
         let step = slot.stream.advance(slot.protocol.as_mut())?;
         self.done = self.done.saturating_add(step.done);
         let handshake = self.spec.kind == Kind::Handshake;
@@ -141,7 +177,10 @@ impl Load<'_> {
             return Ok(());
         }
         if !handshake || !slot.stream.open {
-            return Err("the server closed a connection; look at its log, and lift its limits for the load".into());
+            return Err(
+                "the server closed a connection; look at its log, and lift its limits for the load"
+                    .into(),
+            );
         }
         // The server has seen the end of the handshake, else it would not have closed.
         self.done = self.done.saturating_add(1);

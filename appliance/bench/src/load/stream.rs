@@ -50,12 +50,17 @@ pub struct Stream {
 
 impl Stream {
     /// Connects, from this address if there is one.
-    pub fn connect(to: SocketAddr, from: Option<Ipv4Addr>, config: &Arc<ClientConfig>) -> Result<Self, Failure> {
+    pub fn connect(
+        to: SocketAddr,
+        from: Option<Ipv4Addr>,
+        config: &Arc<ClientConfig>,
+    ) -> Result<Self, Failure> {
         let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
         if let Some(from) = from {
             bind(&socket, &SocketAddr::new(IpAddr::V4(from), 0))?;
         }
-        connect(&socket, &to).map_err(|error| format!("cannot connect to the server: {error}; look at its log"))?;
+        connect(&socket, &to)
+            .map_err(|error| format!("cannot connect to the server: {error}; look at its log"))?;
         let socket = TcpStream::from(socket);
         socket.set_nodelay(true)?;
         socket.set_nonblocking(true)?;
@@ -84,7 +89,11 @@ impl Stream {
                 return Ok(Step::default());
             }
             Err(error) if error.kind() == ErrorKind::ConnectionReset && self.open => 0,
-            Err(error) => return Err(format!("the connection broke: {error}; look at the server's log").into()),
+            Err(error) => {
+                return Err(
+                    format!("the connection broke: {error}; look at the server's log").into(),
+                );
+            }
         };
         self.filled = self.filled.saturating_add(read);
         let mut step = self.process(protocol)?;
@@ -119,12 +128,14 @@ impl Stream {
                         step.done = step.done.saturating_add(done);
                     }
                 }
-                ConnectionState::EncodeTlsData(mut data) => append(&mut self.outgoing, 4096, |room| {
-                    data.encode(room).map_err(|error| match error {
-                        EncodeError::InsufficientSize(size) => Some(size.required_size),
-                        EncodeError::AlreadyEncoded => None,
-                    })
-                })?,
+                ConnectionState::EncodeTlsData(mut data) => {
+                    append(&mut self.outgoing, 4096, |room| {
+                        data.encode(room).map_err(|error| match error {
+                            EncodeError::InsufficientSize(size) => Some(size.required_size),
+                            EncodeError::AlreadyEncoded => None,
+                        })
+                    })?
+                }
                 // What is to be sent is in `outgoing`, and is sent by `flush`.
                 ConnectionState::TransmitTlsData(data) => data.done(),
                 ConnectionState::WriteTraffic(mut traffic) => {
@@ -164,7 +175,11 @@ impl Stream {
                 Ok(more) => sent = sent.saturating_add(more),
                 // Requests are small and the server reads them; the rest goes with the next answer.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return Err(format!("the connection broke: {error}; look at the server's log").into()),
+                Err(error) => {
+                    return Err(
+                        format!("the connection broke: {error}; look at the server's log").into(),
+                    );
+                }
             }
         }
         self.outgoing.drain(..sent);
@@ -214,7 +229,11 @@ fn append(
                 return Ok(());
             }
             Err(Some(size)) if size > room => room = size,
-            Err(_) => return Err("TLS cannot send on this connection any more; take shorter rounds".into()),
+            Err(_) => {
+                return Err(
+                    "TLS cannot send on this connection any more; take shorter rounds".into(),
+                );
+            }
         }
     }
 }
