@@ -17,7 +17,7 @@ const TICKS: f64 = 100.0;
 pub fn two_cpus() -> Result<(usize, usize), Failure> {
     let allowed = sched_getaffinity(None)?;
     let mut cpus = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu));
-    match (cpus.next(), cpus.last()) {
+    match (cpus.next(), cpus.next_back()) {
         (Some(load), Some(server)) => Ok((load, server)),
         _ => Err("a comparison needs two CPUs, one for the server and one for the load; run it on a larger machine".into()),
     }
