@@ -12,6 +12,8 @@ mod console;
 mod device;
 pub mod enrolment;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod handlers;
 mod headers;
 mod host;
