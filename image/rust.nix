@@ -96,7 +96,7 @@ let
   };
 in
 {
-  inherit tree vendor dependencies cargo;
+  inherit tree vendor dependencies cargo sources;
 
   appliance = cargo {
     name = "holdfast";

@@ -37,6 +37,8 @@ const FOLDER: &str = "HOLDFAST_SANDBOX_FOLDER";
 const WITHOUT: &str = "HOLDFAST_SANDBOX_WITHOUT";
 
 type Test = (&'static str, fn());
+/// A test of any kind, by its name.
+type Named = (&'static str, Box<dyn Fn()>);
 
 fn main() -> ExitCode {
     if let Ok(name) = env::var(CHILD) {
@@ -48,7 +50,7 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    let own: Vec<(&str, Box<dyn Fn()>)> = paths::PATHS
+    let own: Vec<Named> = paths::PATHS
         .iter()
         .map(|path| (path.name, Box::new(|| path.must_work()) as Box<dyn Fn()>))
         .chain(
@@ -62,7 +64,7 @@ fn main() -> ExitCode {
 }
 
 /// As cargo's own harness says it.
-fn run(tests: &[(&str, Box<dyn Fn()>)]) -> ExitCode {
+fn run(tests: &[Named]) -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
     if arguments.iter().any(|a| a == "--list") {
         tests.iter().for_each(|t| println!("{}: test", t.0));

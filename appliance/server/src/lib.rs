@@ -15,6 +15,8 @@ mod device;
 mod ed25519;
 pub mod enrolment;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod handlers;
 mod headers;
 mod host;

@@ -9,6 +9,8 @@ mod cache;
 mod digest;
 mod encoding;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod inline;
 mod manifest;
 mod media;

@@ -51,5 +51,8 @@ fn each_is_needed() {
         "these entries are not needed by the path that they name:\n{}",
         superfluous.join("\n")
     );
-    println!("figure: {} system call entries, each needed", entries.len());
+    println!(
+        "figure: {} system call entries, each needed",
+        numbered.len()
+    );
 }

@@ -2,7 +2,7 @@
 
 mod page;
 mod portal;
-mod range;
+pub(crate) mod range;
 
 pub(crate) use page::{Page, page};
 pub(crate) use portal::portal;

@@ -2,7 +2,7 @@
 
 /// What a `Range` field asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Range {
+pub(crate) enum Range {
     /// Everything: no range, or one that we need not understand.
     Whole,
     /// Bytes `start..end`, at least one.
@@ -12,7 +12,7 @@ pub(super) enum Range {
 }
 
 /// Reads the field for content of `length` bytes. Several ranges are answered whole, which section 14.2 allows.
-pub(super) fn parse(field: &str, length: u64) -> Range {
+pub(crate) fn parse(field: &str, length: u64) -> Range {
     let Some((unit, set)) = field.split_once('=') else {
         return Range::Whole;
     };
