@@ -337,12 +337,15 @@ fn slow_and_silent_clients_are_shed() {
                 let mut raw = alpn
                     .is_empty()
                     .then(|| TcpStream::connect(appliance_address(host)).unwrap());
-                let mut stream = tls_to(host, alpn);
+                let mut stream = (!alpn.is_empty()).then(|| tls_to(host, alpn));
                 let all = bytes.iter().chain(std::iter::repeat(&b'x'));
                 for (byte, of_hello) in all.zip(hello.iter().chain(std::iter::repeat(&0))) {
                     let sent = match &mut raw {
                         Some(raw) => raw.write_all(&[*of_hello]),
-                        None => stream.write_all(&[*byte]).and_then(|()| stream.flush()),
+                        None => {
+                            let stream = stream.as_mut().unwrap();
+                            stream.write_all(&[*byte]).and_then(|()| stream.flush())
+                        }
                     };
                     if sent.is_err() {
                         return;

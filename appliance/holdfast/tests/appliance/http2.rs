@@ -108,16 +108,34 @@ impl Http2 {
     /// The next frame; `None` when the connection has ended.
     pub fn next(&mut self) -> Option<Frame> {
         let mut head = [0; 9];
-        self.stream.read_exact(&mut head).ok()?;
+        self.read(&mut head)?;
         let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
         let mut payload = vec![0; length as usize];
-        self.stream.read_exact(&mut payload).ok()?;
+        self.read(&mut payload)?;
         Some(Frame {
             kind: head[3],
             flags: head[4],
             stream: u32::from_be_bytes([head[5] & 0x7f, head[6], head[7], head[8]]),
             payload,
         })
+    }
+
+    /// Reads without writing first: what the server said before it closed can be read after a write has failed.
+    fn read(&mut self, mut into: &mut [u8]) -> Option<()> {
+        while !into.is_empty() {
+            match self.stream.conn.reader().read(into) {
+                Ok(0) => return None,
+                Ok(length) => into = &mut into[length..],
+                Err(_) => {
+                    let length = self.stream.conn.read_tls(&mut self.stream.sock).ok()?;
+                    self.stream.conn.process_new_packets().ok()?;
+                    if length == 0 {
+                        return None;
+                    }
+                }
+            }
+        }
+        Some(())
     }
 
     /// What becomes of a stream, or of the connection before that.

@@ -167,6 +167,15 @@ mod tests {
     }
 
     #[test]
+    fn reads_of_single_bytes_come_to_an_end() {
+        let now = Instant::now();
+        let mut ledger = Ledger::new(Arc::default(), now);
+        assert!((0..10_000).all(|_| ledger.read(CRUMB, || now).is_ok()));
+        let passed = (0..10_000).take_while(|_| ledger.read(1, || now).is_ok());
+        assert_eq!(passed.count(), 2_000);
+    }
+
+    #[test]
     fn honest_work_never_ends() {
         let request = [
             head(kind::HEADERS, 40),
