@@ -52,6 +52,8 @@ pub enum Kind {
     KeyMade,
     /// A request for a protected act was refused by policy.
     AccessDenied,
+    /// A version of the site was removed, since it is not among those that are kept.
+    SiteRemoved,
 }
 
 /// Who did it.
