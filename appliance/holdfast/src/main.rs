@@ -29,7 +29,10 @@ fn main() -> ExitCode {
         Command::Config(ConfigCommand::Check { dir, json }) => keys::check(&dir, json),
         Command::Enroll(args) => client::enrol::run(args),
         Command::Site(SiteCommand::Push(args)) => client::push::run(&args),
-        Command::Site(SiteCommand::Versions(args)) => client::report::versions(&args),
+        Command::Site(SiteCommand::Versions(args)) => client::site::versions(&args),
+        Command::Site(SiteCommand::Activate(args)) => client::site::activate(&args),
+        Command::Site(SiteCommand::Rollback(args)) => client::site::rollback(&args),
+        Command::Site(SiteCommand::Diff(args)) => client::site_diff::run(&args),
         Command::Status(args) => client::report::status(&args),
     };
     match outcome {

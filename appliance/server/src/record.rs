@@ -42,6 +42,13 @@ struct Access<'a> {
     micros: u64,
 }
 
+/// What is not kept could not be removed.
+#[derive(Serialize)]
+struct NotCollected {
+    kind: &'static str,
+    reason: String,
+}
+
 /// An event that could not be kept.
 #[derive(Serialize)]
 struct Lost<'a> {
@@ -131,6 +138,14 @@ pub(crate) fn lost(event: &holdfast_audit::Event, error: &holdfast_store::Error)
         kind: "event-not-kept",
         event,
         reason: error.to_string(),
+    });
+}
+
+/// Notes why what is not kept could not be removed; it is tried again.
+pub(crate) fn not_collected(reason: String) {
+    write_line(&NotCollected {
+        kind: "not-collected",
+        reason,
     });
 }
 

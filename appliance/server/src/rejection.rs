@@ -40,6 +40,8 @@ pub(crate) enum Rejection {
     Slow,
     /// The proof of enrolment does not hold, or none can.
     Enrolment(&'static str),
+    /// Something changed meanwhile (RFC 9110, section 15.5.10); the text says what to do.
+    Conflict(String),
     /// The pushed site breaks a rule.
     Site(holdfast_site::Error),
     /// There is no memory now for one more answer of this size.
@@ -58,6 +60,7 @@ impl Rejection {
             Self::Denied(_) | Self::Enrolment(_) => StatusCode::FORBIDDEN,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Site(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -76,6 +79,7 @@ impl Rejection {
             Self::TooLarge(_) => "The request is too large",
             Self::Slow => "The request took too long",
             Self::Enrolment(_) => "The device was not enrolled",
+            Self::Conflict(_) => "Something changed meanwhile",
             Self::Site(_) => "The site was refused",
             Self::Busy => "Too much is being downloaded at once",
             Self::Internal(_) => "Something failed on our side",
@@ -98,6 +102,7 @@ impl Rejection {
             Self::TooLarge(limit) => format!("At most {limit} are taken here; send less at once."),
             Self::Slow => "Send it again over a faster connection.".to_owned(),
             Self::Enrolment(why) => (*why).to_owned(),
+            Self::Conflict(why) => why.clone(),
             Self::Site(error) => error.to_string(),
             Self::Busy => "Try again in a few seconds.".to_owned(),
             Self::Internal(_) => {
@@ -165,7 +170,12 @@ impl From<holdfast_audit::Error> for Rejection {
 impl From<holdfast_site::Error> for Rejection {
     fn from(error: holdfast_site::Error) -> Self {
         match error {
+            // Another push was first with a blob or a version.
+            holdfast_site::Error::Store(error) if error.is_conflict() => {
+                Self::Conflict("Another push stored the same meanwhile. Push again.".to_owned())
+            }
             holdfast_site::Error::Store(error) => error.into(),
+            holdfast_site::Error::MissingBlob { .. } => Self::Conflict(error.to_string()),
             holdfast_site::Error::Damaged(_) | holdfast_site::Error::Random(_) => {
                 Self::Internal(error.to_string())
             }

@@ -144,11 +144,11 @@ async fn device(
         }
         api::Route::Missing => {
             let permit = policy.decide::<Publish>(who, Site, &channel)?;
-            api::missing(permit, shared, request.into_body()).await
+            api::missing(permit, shared, binding, request.into_body()).await
         }
         api::Route::Blobs => {
             let permit = policy.decide::<Publish>(who, Site, &channel)?;
-            api::blobs(permit, shared, request.into_body()).await
+            api::blobs(permit, shared, binding, request.into_body()).await
         }
         api::Route::Commit => {
             let permit = policy.decide::<Publish>(who, Site, &channel)?;
@@ -157,6 +157,14 @@ async fn device(
         api::Route::Versions => {
             let permit = policy.decide::<Publish>(who, Site, &channel)?;
             api::versions(permit, shared)
+        }
+        api::Route::Activate => {
+            let permit = policy.decide::<Publish>(who, Site, &channel)?;
+            api::activate(permit, shared, context, binding, request.into_body()).await
+        }
+        api::Route::Manifest(version) => {
+            let permit = policy.decide::<Publish>(who, Site, &channel)?;
+            api::manifest(permit, shared, version)
         }
     }
 }

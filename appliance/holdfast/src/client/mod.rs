@@ -6,6 +6,8 @@ pub mod enrol;
 mod progress;
 pub mod push;
 pub mod report;
+pub mod site;
+pub mod site_diff;
 mod state;
 mod text;
 mod upload;

@@ -1,8 +1,6 @@
-//! `holdfast status` and `holdfast site versions`.
+//! `holdfast status`.
 
-use holdfast_server::protocol::{StatusAnswer, VersionItem};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use holdfast_server::protocol::StatusAnswer;
 
 use super::text::plain;
 use crate::Failure;
@@ -35,32 +33,5 @@ pub fn status(args: &ClientArgs) -> Result<(), Failure> {
     println!("identity     {}", status.identity);
     println!("certificate  {}", plain(&status.certificate));
     println!("devices      {}", status.devices);
-    Ok(())
-}
-
-/// Lists the versions that the appliance holds.
-pub fn versions(args: &ClientArgs) -> Result<(), Failure> {
-    let versions: Vec<VersionItem> =
-        super::block_on(async { super::connect(args).await?.get("/v1/site/versions").await })?;
-    if args.json {
-        println!("{}", serde_json::to_string(&versions)?);
-        return Ok(());
-    }
-    if versions.is_empty() {
-        println!("There is no version yet; push with `holdfast site push DIR`.");
-    }
-    for item in versions {
-        let time = OffsetDateTime::from_unix_timestamp(item.created).ok();
-        let time = time
-            .and_then(|time| time.format(&Rfc3339).ok())
-            .unwrap_or_default();
-        let mark = if item.live { "live" } else { "" };
-        println!(
-            "{:>6}  {mark:<4}  {time}  {} files  by {}",
-            item.version,
-            item.pages,
-            plain(&item.author)
-        );
-    }
     Ok(())
 }

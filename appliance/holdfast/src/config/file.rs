@@ -24,7 +24,12 @@ pub struct Config {
     pub network: Network,
     /// Time servers, host names or addresses; empty: those that DHCP hands out.
     pub time_servers: Vec<String>,
+    /// How many of the newest versions of the site are kept.
+    pub keep_versions: usize,
 }
+
+/// Versions of the site that are kept if the configuration says nothing.
+const KEEP_VERSIONS: usize = 10;
 
 /// Site and portal, always on two different host names (law 11).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +55,7 @@ struct Document {
     data: Option<DataTable>,
     network: Option<NetworkTable>,
     time: Option<TimeTable>,
+    site: Option<SiteTable>,
 }
 
 #[derive(Deserialize)]
@@ -88,6 +94,12 @@ struct TimeTable {
     servers: Vec<Spanned<String>>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SiteTable {
+    keep_versions: Option<Spanned<i64>>,
+}
+
 impl Config {
     /// Reads and checks the text of `holdfast.toml`.
     ///
@@ -109,8 +121,24 @@ impl Config {
                 .map(|t| time_servers(text, &t))
                 .transpose()?
                 .unwrap_or_default(),
+            keep_versions: keep_versions(text, document.site.as_ref())?,
         })
     }
+}
+
+fn keep_versions(text: &str, table: Option<&SiteTable>) -> Result<usize, ConfigError> {
+    let Some(number) = table.and_then(|table| table.keep_versions.as_ref()) else {
+        return Ok(KEEP_VERSIONS);
+    };
+    let known = usize::try_from(*number.get_ref()).ok();
+    known.filter(|n| (1..=1000).contains(n)).ok_or_else(|| {
+        ConfigError::at(
+            text,
+            number.span(),
+            "not a number of versions that can be kept",
+            "write a number from 1 to 1000; without the key it is 10",
+        )
+    })
 }
 
 fn syntax(text: &str, error: &toml::de::Error) -> ConfigError {

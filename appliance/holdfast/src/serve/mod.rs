@@ -110,6 +110,7 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
         },
         max_connections: MAX_CONNECTIONS,
         cache_bytes: CACHE_BYTES,
+        keep_versions: config.keep_versions,
     };
     let mut passed = ListenFd::from_env();
     let mut listeners = Vec::new();

@@ -1,6 +1,8 @@
 //! Handlers of the device protocol (ALPN `holdfast/1`). Each takes its `Permit` (law 1).
 
+mod collect;
 mod enrol;
+mod leases;
 mod publish;
 mod receive;
 mod status;
@@ -9,8 +11,9 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Response};
 use serde::Serialize;
 
+pub(crate) use collect::{Collection, keep_collected};
 pub(crate) use enrol::enrol;
-pub(crate) use publish::{blobs, commit, missing, versions};
+pub(crate) use publish::{activate, blobs, commit, manifest, missing, versions};
 pub(crate) use status::status;
 
 use crate::body::Body;
@@ -25,6 +28,9 @@ pub(crate) enum Route {
     Blobs,
     Commit,
     Versions,
+    Activate,
+    /// The manifest of this version.
+    Manifest(u64),
 }
 
 impl Route {
@@ -38,13 +44,27 @@ impl Route {
                 &[(Method::POST, Self::Commit), (Method::GET, Self::Versions)],
                 "GET, POST",
             ),
-            _ => return Err(Rejection::NotFound),
+            "/v1/site/active" => (&[(Method::POST, Self::Activate)], "POST"),
+            _ => return Self::find_version(method, path),
         };
         let found = routes
             .iter()
             .find(|(wanted, _)| wanted == method)
             .map(|(_, route)| *route);
         found.ok_or(Rejection::Method(allowed))
+    }
+
+    fn find_version(method: &Method, path: &str) -> Result<Self, Rejection> {
+        let number = path.strip_prefix("/v1/site/versions/");
+        // Digits alone: `u64` would take a sign as well.
+        let number = number.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let number = number
+            .and_then(|text| text.parse().ok())
+            .ok_or(Rejection::NotFound)?;
+        if *method != Method::GET {
+            return Err(Rejection::Method("GET"));
+        }
+        Ok(Self::Manifest(number))
     }
 }
 
