@@ -143,7 +143,8 @@ pub struct PushArgs {
 #[derive(Debug, Args)]
 pub struct ActivateArgs {
     /// Number of the version, as `holdfast site versions` lists it
-    pub version: u64,
+    #[arg(value_name = "V")]
+    pub number: u64,
     /// The appliance.
     #[command(flatten)]
     pub client: ClientArgs,

@@ -47,7 +47,7 @@ pub fn versions(args: &ClientArgs) -> Result<(), Failure> {
 pub fn activate(args: &ActivateArgs) -> Result<(), Failure> {
     super::block_on(async {
         let mut connection = super::connect(&args.client).await?;
-        go_live(&mut connection, args.version, None, args.client.json).await
+        go_live(&mut connection, args.number, None, args.client.json).await
     })
 }
 
