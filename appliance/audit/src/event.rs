@@ -66,6 +66,8 @@ pub enum Kind {
     RebootAsked,
     /// A device asked to switch the machine off.
     PowerOffAsked,
+    /// A version of the site was removed, since it is not among those that are kept.
+    SiteRemoved,
 }
 
 /// Who did it.

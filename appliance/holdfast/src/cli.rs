@@ -153,6 +153,17 @@ pub enum SiteCommand {
     Push(PushArgs),
     /// List the versions that the appliance holds
     Versions(ClientArgs),
+    /// Make a version live, at once and as a whole
+    Activate(ActivateArgs),
+    /// Make the version live that was live before
+    ///
+    /// Twice in a row comes back to where it began.
+    Rollback(ClientArgs),
+    /// Show what differs between two versions, or between a version and a folder
+    ///
+    /// Without arguments: the version that was live before and the live one. With one: that version, and the live one; or
+    /// the live one, and that folder.
+    Diff(DiffArgs),
 }
 
 /// `holdfast site push`
@@ -163,6 +174,34 @@ pub struct PushArgs {
     /// Check the folder and say what would travel, without changing anything
     #[arg(long)]
     pub dry_run: bool,
+    /// Store the version, and leave the live one live
+    #[arg(long, conflicts_with = "dry_run")]
+    pub no_activate: bool,
+    /// The appliance.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// `holdfast site activate`
+#[derive(Debug, Args)]
+pub struct ActivateArgs {
+    /// Number of the version, as `holdfast site versions` lists it
+    #[arg(value_name = "V")]
+    pub number: u64,
+    /// The appliance.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// `holdfast site diff`
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// Number of a version, or a folder (`./7` for one whose name is a number)
+    #[arg(value_name = "V1")]
+    pub from: Option<String>,
+    /// Number of a version, or a folder
+    #[arg(value_name = "V2|DIR")]
+    pub to: Option<String>,
     /// The appliance.
     #[command(flatten)]
     pub client: ClientArgs,

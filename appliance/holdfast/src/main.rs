@@ -34,7 +34,6 @@ fn main() -> ExitCode {
         Command::Config(ConfigCommand::Check { dir, json }) => keys::check(&dir, json),
         Command::Enroll(args) => client::enrol::run(args),
         Command::Site(SiteCommand::Push(args)) => client::push::run(&args),
-        Command::Site(SiteCommand::Versions(args)) => client::report::versions(&args),
         Command::Status(args) => client::status::status(&args),
         Command::Config(ConfigCommand::Show(args)) => client::configuration::show(&args),
         Command::Logs(args) => client::logs::follow(&args),
@@ -42,6 +41,10 @@ fn main() -> ExitCode {
         Command::Device(command) => client::devices::run(&command),
         Command::Reboot(args) => client::power::reboot(&args),
         Command::Poweroff(args) => client::power::power_off(&args),
+        Command::Site(SiteCommand::Versions(args)) => client::site::versions(&args),
+        Command::Site(SiteCommand::Activate(args)) => client::site::activate(&args),
+        Command::Site(SiteCommand::Rollback(args)) => client::site::rollback(&args),
+        Command::Site(SiteCommand::Diff(args)) => client::site_diff::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use holdfast_audit::Timestamp;
-use holdfast_site::{Digest, WireEntry};
+use holdfast_site::{Digest, HeaderRule, RedirectRule, WireEntry};
 use serde::{Deserialize, Serialize};
 
 use crate::machine::{LogLine, MachineStatus};
@@ -246,6 +246,12 @@ pub struct Stored {
 pub struct CommitRequest {
     /// What the version serves.
     pub entries: Vec<WireEntry>,
+    /// The rules of `_redirects`.
+    #[serde(default)]
+    pub redirects: Vec<RedirectRule>,
+    /// The rules of `_headers`.
+    #[serde(default)]
+    pub headers: Vec<HeaderRule>,
     /// Whether it goes live at once.
     pub activate: bool,
 }
@@ -257,6 +263,26 @@ pub struct Committed {
     pub version: u64,
 }
 
+/// `POST /v1/site/active`, the request: makes a version live.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActivateRequest {
+    /// The version's number.
+    pub version: u64,
+    /// The version that must be live now, if it matters.
+    #[serde(default)]
+    pub instead_of: Option<u64>,
+}
+
+/// `POST /v1/site/active`, the answer.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Activated {
+    /// The live version.
+    pub version: u64,
+    /// The one that was live before.
+    pub before: Option<u64>,
+}
+
 /// `GET /v1/site/versions`, one item of the answer.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct VersionItem {
@@ -264,6 +290,9 @@ pub struct VersionItem {
     pub version: u64,
     /// Whether it is the live one.
     pub live: bool,
+    /// Whether it was the live one before: `holdfast site rollback` goes back to it.
+    #[serde(default)]
+    pub before: bool,
     /// When it was committed, seconds since 1970.
     pub created: i64,
     /// Who committed it.
@@ -272,6 +301,8 @@ pub struct VersionItem {
     pub pages: u64,
     /// Bytes of all files.
     pub bytes: u64,
+    /// Format of its manifest, in which `GET /v1/site/versions/N` gives it.
+    pub format: u16,
 }
 
 /// An error (RFC 9457, `application/problem+json`).

@@ -42,6 +42,13 @@ struct Access<'a> {
     micros: u64,
 }
 
+/// What is not kept could not be removed.
+#[derive(Serialize)]
+struct NotCollected {
+    kind: &'static str,
+    reason: String,
+}
+
 /// An event that could not be kept.
 #[derive(Serialize)]
 struct Lost<'a> {
@@ -142,6 +149,14 @@ pub(crate) fn note(kind: &'static str, reason: &str) {
         reason: &'a str,
     }
     write_line(&Note { kind, reason });
+}
+
+/// Notes why what is not kept could not be removed; it is tried again.
+pub(crate) fn not_collected(reason: String) {
+    write_line(&NotCollected {
+        kind: "not-collected",
+        reason,
+    });
 }
 
 fn write_line(line: &impl Serialize) {

@@ -60,7 +60,7 @@ pub(crate) enum Rejection {
     Busy,
     /// What was sent is well-formed and cannot be taken, for this reason.
     Refused(String),
-    /// It cannot be done as things are, for this reason.
+    /// It cannot be done as things are (RFC 9110, section 15.5.10), for this reason.
     Conflict(String),
     /// The machine around the server cannot be asked.
     Unavailable(Unavailable),
@@ -228,7 +228,12 @@ impl From<holdfast_audit::Error> for Rejection {
 impl From<holdfast_site::Error> for Rejection {
     fn from(error: holdfast_site::Error) -> Self {
         match error {
+            // Another push was first with a blob or a version.
+            holdfast_site::Error::Store(error) if error.is_conflict() => {
+                Self::Conflict("Another push stored the same meanwhile. Push again.".to_owned())
+            }
             holdfast_site::Error::Store(error) => error.into(),
+            holdfast_site::Error::MissingBlob { .. } => Self::Conflict(error.to_string()),
             holdfast_site::Error::Damaged(_) | holdfast_site::Error::Random(_) => {
                 Self::Internal(error.to_string())
             }

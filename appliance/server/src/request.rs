@@ -183,11 +183,11 @@ async fn device(
         }
         api::Route::Missing => {
             let permit = policy.decide::<Publish>(who, Site, &channel)?;
-            api::missing(permit, shared, request.into_body()).await
+            api::missing(permit, shared, binding, request.into_body()).await
         }
         api::Route::Blobs => {
             let permit = policy.decide::<Publish>(who, Site, &channel)?;
-            api::blobs(permit, shared, request.into_body()).await
+            api::blobs(permit, shared, binding, request.into_body()).await
         }
         api::Route::Commit => {
             let permit = policy.decide::<Publish>(who, Site, &channel)?;
@@ -236,6 +236,14 @@ async fn device(
         api::Route::PowerOff => {
             let permit = policy.decide::<PowerOff>(who, Appliance, &channel)?;
             api::power_off(permit, shared, context, binding).await
+        }
+        api::Route::Activate => {
+            let permit = policy.decide::<Publish>(who, Site, &channel)?;
+            api::activate(permit, shared, context, binding, request.into_body()).await
+        }
+        api::Route::Manifest(version) => {
+            let permit = policy.decide::<Publish>(who, Site, &channel)?;
+            api::manifest(permit, shared, version)
         }
     }
 }

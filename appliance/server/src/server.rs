@@ -11,6 +11,7 @@ use holdfast_site::Site;
 use holdfast_store::{Batch, Store};
 use tokio::sync::{Notify, Semaphore, watch};
 
+use crate::api;
 use crate::certificate::{self, WebCertificate};
 use crate::clock::Clock;
 use crate::configuration;
@@ -50,7 +51,9 @@ pub(crate) struct Shared {
     pub(crate) devices: AtomicUsize,
     pub(crate) first_done: AtomicBool,
     /// Held while a version is kept and made live, so that the store and memory agree on the order.
-    pub(crate) publishing: Arc<tokio::sync::Mutex<()>>,
+    pub(crate) publishing: tokio::sync::Mutex<()>,
+    /// Who pushes, and what is to be removed.
+    pub(crate) collection: api::Collection,
     /// Held while a device is enrolled.
     pub(crate) enrolment: Arc<tokio::sync::Mutex<()>>,
     pub(crate) refusals: Mutex<Refusals>,
@@ -159,7 +162,8 @@ impl Server {
             code_spent: Notify::new(),
             devices: AtomicUsize::new(devices),
             first_done: AtomicBool::new(first_done),
-            publishing: Arc::default(),
+            publishing: tokio::sync::Mutex::default(),
+            collection: api::Collection::default(),
             enrolment: Arc::default(),
             refusals: Mutex::default(),
             requests: AtomicU64::new(0),
@@ -202,10 +206,13 @@ impl Server {
         shared.note_ended().await?;
         shared.note(Kind::Started).await?;
         tokio::spawn(keep_code(Arc::clone(&shared)));
+        let collecting = tokio::spawn(api::keep_collected(Arc::clone(&shared)));
         shared.redraw();
         ready();
         stop.await;
         shared.ending.store(true, Ordering::Relaxed);
+        // Between two batches or in one, which is whole or not: the next start goes on.
+        collecting.abort();
         let _ = stopping.send(true);
         // Every task holds a receiver until it is done.
         let _ = tokio::time::timeout(GRACE, stopping.closed()).await;

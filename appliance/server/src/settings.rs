@@ -82,6 +82,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Bound in bytes for decrypted blobs in memory.
     pub cache_bytes: usize,
+    /// How many of the newest versions of the site are kept, besides the live one and the one before it.
+    pub keep_versions: usize,
 }
 
 impl Settings {

@@ -132,8 +132,8 @@ fn chunk(snapshot: &Snapshot, blob: &Blob, number: u64) -> Result<Bytes, Error> 
     Ok(Bytes::from(std::mem::take(&mut *bytes)))
 }
 
-/// A blob of which chunks are committed and its record is not yet, by its data id. What of these is there when the store
-/// is opened was left behind by an upload that broke.
+/// A blob of which chunks are there and its record is not yet, or not any more, by its data id. What of these is there
+/// when the store is opened was left behind by an upload that broke, or by a removal.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Unfinished {
     /// Bytes that the blob was to have.

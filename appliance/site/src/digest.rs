@@ -72,7 +72,7 @@ impl<'de> Deserialize<'de> for Digest {
 }
 
 /// A blob as a manifest names it: what it hashes to and how many bytes it has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BlobRef {
     /// SHA-256 of the bytes.

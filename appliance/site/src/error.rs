@@ -4,6 +4,25 @@ use std::path::PathBuf;
 
 use crate::path::PathError;
 
+/// A rule of `_redirects` or `_headers` that cannot be kept, before it is known where the rule stands.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}; {way_out}")]
+pub struct Fault {
+    /// What is wrong with it.
+    pub reason: String,
+    /// What to do next.
+    pub way_out: &'static str,
+}
+
+impl Fault {
+    pub(crate) fn new(reason: impl Into<String>, way_out: &'static str) -> Self {
+        Self {
+            reason: reason.into(),
+            way_out,
+        }
+    }
+}
+
 /// Errors of this crate. Every text ends in what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -12,6 +31,17 @@ pub enum Error {
     #[error("cannot read `{}`: {source}; make it readable and push again", path.display())]
     Read {
         /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Encodings that wait could not be put into a temporary file.
+    #[error(
+        "cannot keep compressed files in `{}`: {source}; make room there, or name another folder with TMPDIR",
+        path.display()
+    )]
+    Spill {
+        /// The file or its folder.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
@@ -32,6 +62,41 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// A line of `_redirects` or `_headers` that cannot be kept.
+    #[error("`{file}`, line {line}: {fault}")]
+    Line {
+        /// Name of the file.
+        file: &'static str,
+        /// Number of the line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+    /// A rule of a manifest that cannot be kept.
+    #[error("manifest refused: {kind} rule {number}: {fault}")]
+    Rule {
+        /// `redirect` or `header`.
+        kind: &'static str,
+        /// Its place, from 1.
+        number: usize,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+    /// An encoding does not give the file back.
+    #[error(
+        "manifest refused: the {encoding} encoding of `{path}` (blob {digest}) {reason}; push again with the \
+         `holdfast` of the appliance's version"
+    )]
+    Encoding {
+        /// Name of the content encoding.
+        encoding: &'static str,
+        /// A path that names it.
+        path: String,
+        /// Hex SHA-256 of the encoded blob.
+        digest: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A manifest that breaks a rule of the format.
     #[error("manifest refused: {0}; push with the `holdfast` of the appliance's version")]
     Manifest(String),
@@ -44,9 +109,7 @@ pub enum Error {
         source: PathError,
     },
     /// A manifest names a blob that was not uploaded.
-    #[error(
-        "manifest refused: blob {digest} is not stored; upload it, then commit the version again"
-    )]
+    #[error("manifest refused: blob {digest} is not stored; push again, which uploads it")]
     MissingBlob {
         /// Hex SHA-256 of the blob.
         digest: String,

@@ -6,11 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::BlobRef;
 use crate::encoding::Encoding;
-use crate::error::Error;
+use crate::error::{Error, Fault};
+use crate::header_rules::{HeaderRule, HeaderRules};
 use crate::inline::MAX_SCRIPTS;
 use crate::path::PagePath;
+use crate::redirects::{RedirectRule, Redirects};
 use crate::scan::MAX_FILE;
 
+/// The format of manifests that are stored now: 2, with rules. Format 1 held entries alone.
+pub(crate) const FORMAT: u16 = 2;
 /// Most pages of a site.
 pub const MAX_ENTRIES: usize = 500_000;
 
@@ -37,10 +41,12 @@ impl Entry {
     }
 }
 
-/// What a version of a site serves, by path.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+/// What a version of a site serves, by path, and the rules for what else it answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest {
     entries: BTreeMap<PagePath, Entry>,
+    redirects: Redirects,
+    headers: HeaderRules,
 }
 
 /// A manifest as it comes from outside; a list, since a map would hide repeated paths.
@@ -49,6 +55,18 @@ pub struct Manifest {
 pub struct WireManifest {
     /// Pages in any order.
     pub entries: Vec<WireEntry>,
+    /// The rules of `_redirects`, in their order.
+    #[serde(default)]
+    pub redirects: Vec<RedirectRule>,
+    /// The rules of `_headers`, in their order.
+    #[serde(default)]
+    pub headers: Vec<HeaderRule>,
+}
+
+/// The fields of a stored manifest of format 1.
+#[derive(Deserialize)]
+struct StoredV1 {
+    entries: Vec<WireEntry>,
 }
 
 /// One page of a [`WireManifest`].
@@ -65,7 +83,49 @@ impl Manifest {
     /// Builds a manifest of entries that are right by construction (on the workstation).
     #[must_use]
     pub fn from_entries(entries: BTreeMap<PagePath, Entry>) -> Self {
-        Self { entries }
+        Self {
+            entries,
+            ..Self::default()
+        }
+    }
+
+    /// The manifest with these rules, checked against its pages.
+    ///
+    /// # Errors
+    /// The first rule that leads to no page or to a chain without end: its number from 0, and why.
+    pub fn with_rules(
+        mut self,
+        redirects: Redirects,
+        headers: HeaderRules,
+    ) -> Result<Self, (usize, Fault)> {
+        redirects.check(&|stem| self.has_page(stem))?;
+        self.redirects = redirects;
+        self.headers = headers;
+        Ok(self)
+    }
+
+    /// The rules of `_redirects`.
+    #[must_use]
+    pub fn redirects(&self) -> &Redirects {
+        &self.redirects
+    }
+
+    /// The rules of `_headers`.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderRules {
+        &self.headers
+    }
+
+    /// The page that a path without a slash at its end leads to: the file, its clean URL, or the folder's index.
+    #[must_use]
+    pub fn page_at(&self, stem: &str) -> Option<(&str, &Entry)> {
+        self.page(stem)
+            .or_else(|| self.page(&format!("{stem}.html")))
+            .or_else(|| self.page(&format!("{stem}/index.html")))
+    }
+
+    fn has_page(&self, stem: &str) -> bool {
+        self.page_at(stem).is_some()
     }
 
     /// The entry at a path.
@@ -118,7 +178,41 @@ impl Manifest {
                 entry: entry.clone(),
             })
             .collect();
-        WireManifest { entries }
+        WireManifest {
+            entries,
+            redirects: self.redirects.rules().cloned().collect(),
+            headers: self.headers.rules().cloned().collect(),
+        }
+    }
+
+    /// The bytes that are stored, in the present format.
+    ///
+    /// # Errors
+    /// [`Error::Manifest`] if it cannot be encoded.
+    pub fn to_stored(&self) -> Result<Vec<u8>, Error> {
+        postcard::to_stdvec(&self.to_wire()).map_err(|error| Error::Manifest(error.to_string()))
+    }
+
+    /// Reads what was stored in this format, as strictly as what comes from outside.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if the bytes are not of the format, or the first rule that they break.
+    pub fn from_stored(format: u16, bytes: &[u8]) -> Result<Self, Error> {
+        let damaged = |error: postcard::Error| Error::Damaged(format!("a manifest: {error}"));
+        let wire = match format {
+            1 => WireManifest {
+                entries: whole::<StoredV1>(bytes).map_err(damaged)?.entries,
+                redirects: Vec::new(),
+                headers: Vec::new(),
+            },
+            FORMAT => whole(bytes).map_err(damaged)?,
+            newer => {
+                return Err(Error::Manifest(format!(
+                    "its format {newer} is newer than this program"
+                )));
+            }
+        };
+        Self::decode(wire)
     }
 
     /// Checks a foreign manifest: canonical paths that do not clash, sane types and lengths.
@@ -148,14 +242,37 @@ impl Manifest {
             check_entry(&path, &entry)?;
             entries.insert(page, entry);
         }
-        Ok(Self { entries })
+        let refused = |kind| {
+            move |(number, fault): (usize, Fault)| Error::Rule {
+                kind,
+                number: number.saturating_add(1),
+                fault,
+            }
+        };
+        let redirects = Redirects::build(wire.redirects).map_err(refused("redirect"))?;
+        let headers = HeaderRules::build(wire.headers).map_err(refused("header"))?;
+        Self::from_entries(entries)
+            .with_rules(redirects, headers)
+            .map_err(refused("redirect"))
     }
 }
 
-fn check_entry(path: &str, entry: &Entry) -> Result<(), Error> {
-    let kind = &entry.content_type;
+/// Decodes all of the bytes.
+fn whole<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, postcard::Error> {
+    match postcard::take_from_bytes(bytes)? {
+        (value, []) => Ok(value),
+        _ => Err(postcard::Error::DeserializeBadEncoding),
+    }
+}
+
+/// Whether this can stand in a `Content-Type` field (RFC 9110, section 8.3.1), in the bounds of an entry.
+pub(crate) fn is_content_type(kind: &str) -> bool {
     let printable = kind.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-    if kind.is_empty() || kind.len() > 127 || !printable || !kind.contains('/') {
+    !kind.is_empty() && kind.len() <= 127 && printable && kind.contains('/')
+}
+
+fn check_entry(path: &str, entry: &Entry) -> Result<(), Error> {
+    if !is_content_type(&entry.content_type) {
         return Err(Error::Manifest(format!(
             "content type of `{path}` is not one"
         )));
@@ -215,7 +332,11 @@ mod tests {
                 entry: entry.clone(),
             })
             .collect();
-        Manifest::decode(WireManifest { entries })
+        Manifest::decode(WireManifest {
+            entries,
+            redirects: Vec::new(),
+            headers: Vec::new(),
+        })
     }
 
     #[test]

@@ -156,7 +156,7 @@ impl RequestPath {
     }
 }
 
-fn decode_percent(raw: &str) -> Result<String, PathError> {
+pub(crate) fn decode_percent(raw: &str) -> Result<String, PathError> {
     let mut bytes = Vec::with_capacity(raw.len());
     let mut rest = raw.bytes();
     while let Some(byte) = rest.next() {

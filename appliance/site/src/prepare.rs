@@ -4,142 +4,233 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::digest::{BlobRef, Digest};
 use crate::encoding::Encoding;
-use crate::error::Error;
+use crate::error::{Error, Fault};
+use crate::header_rules::{self, HeaderRules, ParsedHeaders, Types};
 use crate::inline::{MAX_SCRIPTS, script_hashes};
+use crate::loose::{Loose, Warnings};
 use crate::manifest::{Entry, Manifest};
 use crate::media::{content_type, is_compressible, is_html};
 use crate::path::PagePath;
+use crate::redirects::{self, Redirects};
 use crate::scan::{Found, MAX_FILE, Scan};
+use crate::source::{Source, Spool};
 
 /// Files larger than this travel and are served as they are.
 const MAX_COMPRESSED: u64 = 32 * 1024 * 1024;
-
-/// Where the bytes of a blob come from.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// A file of the folder.
-    File(PathBuf),
-    /// An encoding made here.
-    Memory(Vec<u8>),
-}
-
-impl Source {
-    /// The bytes.
-    ///
-    /// # Errors
-    /// The file could not be read, or is no longer what was hashed.
-    pub fn read(&self, blob: BlobRef) -> Result<Vec<u8>, Error> {
-        match self {
-            Self::Memory(bytes) => Ok(bytes.clone()),
-            Self::File(path) => {
-                // Whatever is read here travels only if it is what was hashed.
-                let bytes = read(path, None)?;
-                if BlobRef::of(&bytes) != blob {
-                    return Err(changed(path));
-                }
-                Ok(bytes)
-            }
-        }
-    }
-}
+/// Most bytes of `_redirects` or `_headers`.
+const MAX_RULES_FILE: usize = 4 * 1024 * 1024;
 
 /// A folder made ready to push.
 #[derive(Debug)]
 pub struct Prepared {
     /// What the version serves.
     pub manifest: Manifest,
-    /// Where each blob comes from.
+    /// Where each blob comes from. Encodings that the appliance made known have no source: it holds them.
     pub sources: HashMap<Digest, (BlobRef, Source)>,
-    /// Pages with more inline scripts than a policy can name; some of theirs will not run.
-    pub too_many_scripts: Vec<PagePath>,
+    /// What will not work as its author may expect, in words that end in what to do.
+    pub warnings: Vec<String>,
+}
+
+/// Encodings that the appliance holds already, by their file: what is not changed is not compressed again.
+#[derive(Debug, Default)]
+pub struct Known(HashMap<Digest, BTreeMap<Encoding, BlobRef>>);
+
+impl Known {
+    /// The encodings that a manifest of the appliance names.
+    #[must_use]
+    pub fn of(manifest: &Manifest) -> Self {
+        let entries = manifest.entries().map(|(_, entry)| entry);
+        let encoded = entries.filter(|entry| !entry.encodings.is_empty());
+        Self(
+            encoded
+                .map(|entry| (entry.identity.sha256, entry.encodings.clone()))
+                .collect(),
+        )
+    }
+}
+
+/// How to make a folder ready.
+pub struct Options<'a> {
+    /// Threads that hash and compress.
+    pub threads: usize,
+    /// Whether encodings are made; a comparison needs none.
+    pub compress: bool,
+    /// Encodings that need not be made.
+    pub known: &'a Known,
+    /// The site's own `https://` origin: what pages load from there is theirs.
+    pub origin: Option<&'a str>,
+    /// Hears how many files are done.
+    pub progress: &'a (dyn Fn(usize) + Sync),
 }
 
 struct Page {
     path: PagePath,
     entry: Entry,
     sources: Vec<(BlobRef, Source)>,
-    too_many_scripts: bool,
+    loose: Loose,
 }
 
 /// Hashes and compresses the files of `scan` on `threads` threads; `progress` hears how many are done.
 ///
 /// # Errors
-/// A file that cannot be read.
+/// As [`prepare_with`].
 pub fn prepare(
     scan: &Scan,
     threads: usize,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Prepared, Error> {
+    let options = Options {
+        threads,
+        compress: true,
+        known: &Known::default(),
+        origin: None,
+        progress,
+    };
+    prepare_with(scan, &options)
+}
+
+/// Hashes and compresses the files of `scan`, and reads its rules.
+///
+/// # Errors
+/// A file that cannot be read, or a line of `_redirects` or `_headers` that cannot be kept.
+pub fn prepare_with(scan: &Scan, options: &Options<'_>) -> Result<Prepared, Error> {
+    // Before the long work: a wrong line is told at once.
+    let redirects = rules(scan.redirects.as_deref(), redirects::parse)?.unwrap_or_default();
+    let ParsedHeaders {
+        rules: headers,
+        types,
+    } = rules(scan.headers.as_deref(), header_rules::parse)?.unwrap_or_default();
+    let (lines, redirects) = split(redirects);
+    let redirects = Redirects::build(redirects)
+        .map_err(|(number, fault)| at_line(redirects::FILE, &lines, number, fault))?;
+    let (header_lines, headers) = split(headers);
+    let headers = HeaderRules::build(headers)
+        .map_err(|(number, fault)| at_line(header_rules::FILE, &header_lines, number, fault))?;
+
+    let spool = Spool::default();
+    let pages = pages(scan, options, &types, &spool)?;
+    let mut sources = HashMap::new();
+    let mut entries = BTreeMap::new();
+    let mut warnings = Warnings::default();
+    for page in pages {
+        warnings.note(&page.path, &page.loose);
+        entries.insert(page.path, page.entry);
+        for (blob, source) in page.sources {
+            sources.entry(blob.sha256).or_insert((blob, source));
+        }
+    }
+    warnings.note_headers(&headers);
+    let manifest = Manifest::from_entries(entries)
+        .with_rules(redirects, headers)
+        .map_err(|(number, fault)| at_line(redirects::FILE, &lines, number, fault))?;
+    Ok(Prepared {
+        manifest,
+        sources,
+        warnings: warnings.texts(),
+    })
+}
+
+/// Reads a file of rules, if there is one.
+fn rules<T>(
+    path: Option<&Path>,
+    parse: impl FnOnce(&str) -> Result<T, Error>,
+) -> Result<Option<T>, Error> {
+    let Some(path) = path else {
+        return Ok(None);
+    };
+    let refused = |reason: &str, way_out| Error::Refused {
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+        way_out,
+    };
+    let bytes = read(path, None)?;
+    if bytes.len() > MAX_RULES_FILE {
+        return Err(refused(
+            "is larger than 4 MiB",
+            "join rules by placeholders or `*`",
+        ));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| refused("is not UTF-8", "save it as UTF-8"))?;
+    parse(&text).map(Some)
+}
+
+fn split<T>(rules: Vec<(usize, T)>) -> (Vec<usize>, Vec<T>) {
+    rules.into_iter().unzip()
+}
+
+fn at_line(file: &'static str, lines: &[usize], number: usize, fault: Fault) -> Error {
+    let line = lines.get(number).copied().unwrap_or_default();
+    Error::Line { file, line, fault }
+}
+
+fn pages(
+    scan: &Scan,
+    options: &Options<'_>,
+    types: &Types,
+    spool: &Spool,
+) -> Result<Vec<Page>, Error> {
     let next = AtomicUsize::new(0);
     let done = AtomicUsize::new(0);
     let pages = Mutex::new(Ok(Vec::with_capacity(scan.files.len())));
     std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
+        for _ in 0..options.threads.max(1) {
             scope.spawn(|| {
                 while let Some(found) = scan.files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let page = prepare_page(found);
-                    let mut all = pages
-                        .lock()
-                        .unwrap_or_else(std::sync::PoisonError::into_inner);
+                    let page = prepare_page(found, options, types, spool);
+                    let mut all = pages.lock().unwrap_or_else(PoisonError::into_inner);
                     match (page, all.as_mut()) {
                         (Ok(page), Ok(all)) => all.push(page),
                         (Err(error), Ok(_)) => *all = Err(error),
                         (_, Err(_)) => return,
                     }
                     drop(all);
-                    progress(done.fetch_add(1, Ordering::Relaxed).saturating_add(1));
+                    (options.progress)(done.fetch_add(1, Ordering::Relaxed).saturating_add(1));
                 }
             });
         }
     });
-    let pages = pages
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)?;
-    let mut sources = HashMap::new();
-    let mut entries = BTreeMap::new();
-    let mut too_many_scripts = Vec::new();
-    for page in pages {
-        if page.too_many_scripts {
-            too_many_scripts.push(page.path.clone());
-        }
-        entries.insert(page.path, page.entry);
-        for (blob, source) in page.sources {
-            sources.entry(blob.sha256).or_insert((blob, source));
-        }
-    }
-    Ok(Prepared {
-        manifest: Manifest::from_entries(entries),
-        sources,
-        too_many_scripts,
-    })
+    pages.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn prepare_page(found: &Found) -> Result<Page, Error> {
+fn prepare_page(
+    found: &Found,
+    options: &Options<'_>,
+    types: &Types,
+    spool: &Spool,
+) -> Result<Page, Error> {
     let bytes = read(&found.file, Some(found.identity))?;
     let identity = BlobRef::of(&bytes);
-    let content_type = content_type(found.path.as_str());
+    let path = found.path.as_str();
+    let content_type = types
+        .find(path)
+        .map_or_else(|| content_type(path), str::to_owned);
     let mut sources = vec![(identity, Source::File(found.file.clone()))];
     let mut encodings = BTreeMap::new();
-    if is_compressible(&content_type) && identity.length <= MAX_COMPRESSED {
-        for encoding in Encoding::ALL {
-            if let Some(encoded) = encoding.compress(&bytes) {
-                let blob = BlobRef::of(&encoded);
-                encodings.insert(encoding, blob);
-                sources.push((blob, Source::Memory(encoded)));
+    if options.compress && is_compressible(&content_type) && identity.length <= MAX_COMPRESSED {
+        if let Some(known) = options.known.0.get(&identity.sha256) {
+            encodings.clone_from(known);
+        } else {
+            for encoding in Encoding::ALL {
+                if let Some(encoded) = encoding.compress(&bytes) {
+                    let blob = BlobRef::of(&encoded);
+                    encodings.insert(encoding, blob);
+                    sources.push((blob, spool.keep(encoded)?));
+                }
             }
         }
     }
-    let mut scripts = match std::str::from_utf8(&bytes) {
-        Ok(html) if is_html(&content_type) => script_hashes(html),
-        _ => Vec::new(),
-    };
-    let too_many_scripts = scripts.len() > MAX_SCRIPTS;
+    let html = std::str::from_utf8(&bytes)
+        .ok()
+        .filter(|_| is_html(&content_type));
+    let mut scripts = html.map(script_hashes).unwrap_or_default();
+    let mut loose = html.map_or_else(Loose::default, |html| Loose::of(html, options.origin));
+    loose.too_many_scripts = scripts.len() > MAX_SCRIPTS;
     scripts.truncate(MAX_SCRIPTS);
     let entry = Entry {
         content_type,
@@ -151,13 +242,13 @@ fn prepare_page(found: &Found) -> Result<Page, Error> {
         path: found.path.clone(),
         entry,
         sources,
-        too_many_scripts,
+        loose,
     })
 }
 
 /// Reads a regular file. With `identity` (device and inode) it must still be the one that was found, so that no symbolic
 /// link that took its place, or that of a folder above it, can publish a file from outside.
-fn read(path: &Path, identity: Option<(u64, u64)>) -> Result<Vec<u8>, Error> {
+pub(crate) fn read(path: &Path, identity: Option<(u64, u64)>) -> Result<Vec<u8>, Error> {
     let failed = |source| Error::Read {
         path: path.to_owned(),
         source,
@@ -186,7 +277,7 @@ fn read(path: &Path, identity: Option<(u64, u64)>) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-fn changed(path: &Path) -> Error {
+pub(crate) fn changed(path: &Path) -> Error {
     Error::Refused {
         path: path.to_owned(),
         reason: "changed while it was being pushed".to_owned(),

@@ -35,6 +35,10 @@ pub struct Scan {
     pub files: Vec<Found>,
     /// Paths that are left out on purpose: reserved names, and names that begin with a dot (a folder counts once).
     pub left_out: Vec<String>,
+    /// `_redirects` of the folder, if it has one.
+    pub redirects: Option<PathBuf>,
+    /// `_headers` of the folder, if it has one.
+    pub headers: Option<PathBuf>,
 }
 
 /// Walks `dir` and lists what becomes a page.
@@ -77,6 +81,16 @@ pub fn scan(dir: &Path) -> Result<Scan, Error> {
                     ));
                 }
                 folders.push((file, path, depth.saturating_add(1)));
+            } else if matches!(path.as_str(), "/_redirects" | "/_headers") {
+                if !metadata.is_file() {
+                    let way_out = "replace it by a copy of its target; links are not followed";
+                    return Err(refused(&file, "is no plain file", way_out));
+                }
+                let place = match path.as_str() {
+                    "/_headers" => &mut scan.headers,
+                    _ => &mut scan.redirects,
+                };
+                *place = Some(file);
             } else if is_reserved(&path) {
                 scan.left_out.push(path);
             } else {

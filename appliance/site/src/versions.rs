@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use holdfast_store::{Batch, Record, Snapshot, Store, Table};
+use holdfast_store::{Batch, Record, Snapshot, Store, Table, decode_as};
 use serde::{Deserialize, Serialize};
 
 use crate::blobs::{self, Reader};
 use crate::cache::Cache;
 use crate::digest::{BlobRef, Digest};
 use crate::error::Error;
-use crate::manifest::{Manifest, WireManifest};
+use crate::manifest::{FORMAT, Manifest, WireManifest};
 use crate::upload::Upload;
 
 /// A committed version. Its number is its key.
@@ -25,24 +25,73 @@ pub struct Version {
     pub pages: u64,
     /// Bytes of all pages, without encodings.
     pub bytes: u64,
+    /// The format of the manifest. From 2 on, every encoding that it names was checked against its file.
+    pub format: u16,
+}
+
+/// As record version 1 had it; its manifests are of format 1.
+#[derive(Serialize, Deserialize)]
+struct VersionV1 {
+    manifest: BlobRef,
+    created: i64,
+    author: String,
+    pages: u64,
+    bytes: u64,
+}
+
+impl Record for VersionV1 {
+    const TABLE: Table = Version::TABLE;
+    const VERSION: u16 = 1;
 }
 
 impl Record for Version {
     const TABLE: Table = Table::plain("site-versions");
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
+
+    fn upgrade(version: u16, bytes: &[u8]) -> Result<Self, holdfast_store::Error> {
+        let old: VersionV1 = decode_as(version, bytes)?;
+        Ok(Self {
+            manifest: old.manifest,
+            created: old.created,
+            author: old.author,
+            pages: old.pages,
+            bytes: old.bytes,
+            format: 1,
+        })
+    }
 }
 
-/// Which version is live.
+/// Which version is live, and which one was before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Active {
+pub(crate) struct Active {
+    pub(crate) version: u64,
+    pub(crate) before: Option<u64>,
+}
+
+/// As record version 1 had it.
+#[derive(Serialize, Deserialize)]
+struct ActiveV1 {
     version: u64,
 }
 
 const ACTIVE: &[u8] = b"active";
 
+impl Record for ActiveV1 {
+    const TABLE: Table = Active::TABLE;
+    const VERSION: u16 = 1;
+}
+
 impl Record for Active {
     const TABLE: Table = Table::plain("site-active");
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
+
+    fn upgrade(version: u16, bytes: &[u8]) -> Result<Self, holdfast_store::Error> {
+        let old: ActiveV1 = decode_as(version, bytes)?;
+        Ok(Self {
+            version: old.version,
+            before: None,
+        })
+    }
 }
 
 /// A version made ready to serve.
@@ -52,6 +101,25 @@ pub struct Live {
     pub version: u64,
     /// What it serves.
     pub manifest: Manifest,
+}
+
+impl Live {
+    /// The fields that `_headers` sets for the page at a path of the manifest: names in lower case, in the order of the
+    /// file, checked at push and again on arrival. [`crate::header_class`] tells what each can do.
+    #[must_use]
+    pub fn headers(&self, path: &str) -> Vec<(&str, &str)> {
+        self.manifest.headers().fields(path)
+    }
+}
+
+/// A version that is ready to be committed: what to store, and what to serve afterwards.
+pub struct Commit {
+    /// The change, for the caller to commit together with its audit events.
+    pub batch: Batch,
+    /// The version's number.
+    pub version: u64,
+    /// What [`Site::go_live`] takes after the commit, if the version is to go live.
+    pub live: Option<Arc<Live>>,
 }
 
 /// The site on the appliance: blobs, versions, and the live one in memory.
@@ -73,8 +141,7 @@ impl Site {
             cache: Cache::new(cache_bytes),
             live: RwLock::new(None),
         };
-        let active = site.store.snapshot()?.find::<Active>(ACTIVE)?;
-        if let Some(Active { version }) = active {
+        if let Some(Active { version, .. }) = active(&site.store.snapshot()?)? {
             site.go_live(Arc::new(site.load(version)?));
         }
         Ok(site)
@@ -127,7 +194,8 @@ impl Site {
         Upload::new(self.store.clone())
     }
 
-    /// Checks a foreign manifest against the stored blobs. Reads one record per blob: not for an event loop.
+    /// Checks a foreign manifest against the stored blobs: each is there, and each encoding gives its file back. Reads a
+    /// record per blob, and decodes each encoding that no stored version names: not for an event loop.
     ///
     /// # Errors
     /// The first rule that it breaks.
@@ -137,37 +205,52 @@ impl Site {
         for blob in manifest.entries().flat_map(|(_, entry)| entry.blobs()) {
             blobs::check(&snapshot, blob)?;
         }
+        drop(snapshot);
+        self.check_encodings(&manifest)?;
         Ok(manifest)
     }
 
-    /// Stores a checked manifest and gives the change that makes it a version, for the caller to commit together with
-    /// its audit event. The version's number is the batch's one appended record.
+    /// Stores a checked manifest and gives the change that makes it a version, and the live one if it is to be, in one
+    /// batch: a crash leaves the old version live, or this one. The caller lets no other commit in between.
     ///
     /// # Errors
     /// The store's.
     pub async fn commit(
         &self,
-        manifest: &Manifest,
+        manifest: Manifest,
         created: i64,
         author: String,
-    ) -> Result<Batch, Error> {
-        let encoded = postcard::to_stdvec(&manifest.to_wire())
-            .map_err(|error| Error::Manifest(error.to_string()))?;
+        activate: bool,
+    ) -> Result<Commit, Error> {
+        let encoded = manifest.to_stored()?;
         let blob = BlobRef::of(&encoded);
         let mut upload = self.upload();
         upload.begin(blob.sha256, blob.length)?;
         upload.write(&encoded).await?;
         upload.end().await?;
         upload.finish().await?;
-        let mut batch = Batch::new();
-        batch.append(&Version {
+        let snapshot = self.store.snapshot()?;
+        let version = newest(&snapshot)?.saturating_add(1);
+        let record = Version {
             manifest: blob,
             created,
             author,
             pages: manifest.len() as u64,
             bytes: manifest.bytes(),
-        })?;
-        Ok(batch)
+            format: FORMAT,
+        };
+        let mut batch = Batch::new();
+        batch.expect_absent(Version::TABLE, version.to_be_bytes());
+        batch.put(version.to_be_bytes(), &record)?;
+        let live = activate.then(|| Arc::new(Live { version, manifest }));
+        if activate {
+            activation(&mut batch, &snapshot, version)?;
+        }
+        Ok(Commit {
+            batch,
+            version,
+            live,
+        })
     }
 
     /// Gives the change that makes a version live. The caller commits it with its audit event, then calls
@@ -178,8 +261,26 @@ impl Site {
     pub fn activation(&self, version: u64) -> Result<(Batch, Arc<Live>), Error> {
         let live = Arc::new(self.load(version)?);
         let mut batch = Batch::new();
-        batch.put(ACTIVE, &Active { version })?;
+        batch.expect_present(Version::TABLE, version.to_be_bytes());
+        activation(&mut batch, &self.store.snapshot()?, version)?;
         Ok((batch, live))
+    }
+
+    /// The version that was live before the live one, also before a restart.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn before(&self) -> Result<Option<u64>, Error> {
+        Ok(active(&self.store.snapshot()?)?.and_then(|active| active.before))
+    }
+
+    /// A version as it was committed.
+    ///
+    /// # Errors
+    /// [`Error::NoVersion`], or the store's.
+    pub fn version(&self, version: u64) -> Result<Version, Error> {
+        let found = self.store.snapshot()?.find(version.to_be_bytes())?;
+        found.ok_or(Error::NoVersion(version))
     }
 
     /// Serves `live` from now on.
@@ -192,31 +293,28 @@ impl Site {
     /// # Errors
     /// The store's.
     pub fn versions(&self) -> Result<Vec<(u64, Version)>, Error> {
-        let mut versions = Vec::new();
-        for row in self.store.snapshot()?.all::<Version>()? {
-            let (key, found) = row?;
-            let key = <[u8; 8]>::try_from(key.as_slice())
-                .map_err(|_| Error::Damaged("a version's number has another length".to_owned()))?;
-            versions.push((u64::from_be_bytes(key), found.record));
-        }
-        Ok(versions)
+        let snapshot = self.store.snapshot()?;
+        snapshot.all::<Version>()?.map(numbered).collect()
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The manifest of a version.
+    pub(crate) fn manifest(&self, record: &Version) -> Result<Manifest, Error> {
+        let encoded = self.stored(record.manifest.sha256)?.read_all()?;
+        Manifest::from_stored(record.format, &encoded)
     }
 
     fn load(&self, version: u64) -> Result<Live, Error> {
-        let snapshot: Snapshot = self.store.snapshot()?;
-        let record = snapshot
-            .find::<Version>(version.to_be_bytes())?
-            .ok_or(Error::NoVersion(version))?;
-        let encoded = self.stored(record.manifest.sha256)?.read_all()?;
-        let wire = postcard::from_bytes(&encoded)
-            .map_err(|error| Error::Damaged(format!("manifest of version {version}: {error}")))?;
         Ok(Live {
             version,
-            manifest: Manifest::decode(wire)?,
+            manifest: self.manifest(&self.version(version)?)?,
         })
     }
 
-    fn stored(&self, digest: Digest) -> Result<Reader, Error> {
+    pub(crate) fn stored(&self, digest: Digest) -> Result<Reader, Error> {
         let blob =
             blobs::find(&self.store.snapshot()?, &digest)?.ok_or_else(|| Error::MissingBlob {
                 digest: digest.to_string(),
@@ -224,3 +322,39 @@ impl Site {
         Ok(Reader::stored(self.store.clone(), blob))
     }
 }
+
+pub(crate) fn active(snapshot: &Snapshot) -> Result<Option<Active>, Error> {
+    Ok(snapshot.find(ACTIVE)?)
+}
+
+/// Makes `version` the live one, and the present one the one before. Making the live one live again changes nothing.
+fn activation(batch: &mut Batch, snapshot: &Snapshot, version: u64) -> Result<(), Error> {
+    let before = match active(snapshot)? {
+        Some(now) if now.version == version => now.before,
+        now => now.map(|now| now.version),
+    };
+    batch.put(ACTIVE, &Active { version, before })?;
+    Ok(())
+}
+
+/// The number of the newest version; 0 without any.
+fn newest(snapshot: &Snapshot) -> Result<u64, Error> {
+    let all = snapshot.range::<Version>(..)?;
+    let last = all.rev().next().transpose()?;
+    Ok(match last {
+        Some(row) => numbered(Ok(row))?.0,
+        None => 0,
+    })
+}
+
+type Row = Result<(Vec<u8>, holdfast_store::Versioned<Version>), holdfast_store::Error>;
+
+fn numbered(row: Row) -> Result<(u64, Version), Error> {
+    let (key, found) = row?;
+    let key = <[u8; 8]>::try_from(key.as_slice())
+        .map_err(|_| Error::Damaged("a version's number has another length".to_owned()))?;
+    Ok((u64::from_be_bytes(key), found.record))
+}
+
+#[cfg(test)]
+mod tests;

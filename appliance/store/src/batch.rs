@@ -29,6 +29,10 @@ pub(crate) enum Op {
         table: Table,
         key: Vec<u8>,
     },
+    DeleteRow {
+        table: Table,
+        stored_key: Vec<u8>,
+    },
     Expect {
         table: Table,
         key: Vec<u8>,
@@ -120,6 +124,13 @@ impl Batch {
         self
     }
 
+    /// Removes the row whose key, as the engine holds it, a walk over all records gave ([`crate::Snapshot::all`]). For
+    /// tables with hashed keys, where the caller cannot know what was hashed.
+    pub fn delete_row(&mut self, table: Table, stored_key: Vec<u8>) -> &mut Self {
+        self.ops.push(Op::DeleteRow { table, stored_key });
+        self
+    }
+
     /// Refuses the batch unless nothing is stored under `key`.
     pub fn expect_absent(&mut self, table: Table, key: impl AsRef<[u8]>) -> &mut Self {
         self.expect(table, key, Expected::Absent)
@@ -192,6 +203,10 @@ fn seal(ring: &KeyRing, op: Op) -> Result<SealedOp, Error> {
             let key = table.stored_key(ring, &key).into_owned();
             SealedOp::Delete { table, key }
         }
+        Op::DeleteRow { table, stored_key } => SealedOp::Delete {
+            table,
+            key: stored_key,
+        },
         Op::Expect {
             table,
             key,

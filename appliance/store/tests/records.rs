@@ -51,6 +51,26 @@ fn finds_what_was_put_and_nothing_after_deletion() {
 }
 
 #[test]
+fn row_that_a_walk_found_is_removed_by_its_key_though_that_is_hashed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    put(&store, b"ann", "one");
+    put(&store, b"ben", "two");
+    let rows: Vec<_> = store.snapshot().unwrap().all::<Named>().unwrap().collect();
+    for row in rows {
+        let (key, found) = row.unwrap();
+        if found.record == named("one") {
+            let mut batch = Batch::new();
+            batch.delete_row(Named::TABLE, key);
+            store.commit_blocking(batch).unwrap();
+        }
+    }
+    let snapshot = store.snapshot().unwrap();
+    assert_eq!(snapshot.find::<Named>(b"ann").unwrap(), None);
+    assert_eq!(snapshot.find(b"ben").unwrap(), Some(named("two")));
+}
+
+#[test]
 fn blobs_come_back_byte_for_byte() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);

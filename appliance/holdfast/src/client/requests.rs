@@ -21,6 +21,8 @@ use crate::Failure;
 /// to its disk before it answers.
 const STALLED: Duration = Duration::from_secs(60);
 const UPLOAD_STALLED: Duration = Duration::from_secs(300);
+/// To check a version, the appliance decodes every encoding that is new to it.
+const COMMIT_STALLED: Duration = Duration::from_secs(1200);
 /// Most bytes of an answer: some 60 000 versions, far more than any other needs.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
@@ -61,7 +63,7 @@ impl Connection {
             let status = response.status();
             let mut body = response.into_body();
             if !status.is_success() {
-                let answer = read(body, &progress).await?;
+                let answer = read(body, &progress, MAX_ANSWER).await?;
                 return Err(problem(status, &answer));
             }
             let mut held = Vec::new();
@@ -111,6 +113,21 @@ impl Connection {
         self.send(Method::POST, path, body, STALLED).await
     }
 
+    /// `GET` of what is no JSON, of at most `most` bytes.
+    pub async fn get_bytes(&mut self, path: &str, most: usize) -> Result<Vec<u8>, Failure> {
+        self.bytes(Method::GET, path, empty(), STALLED, most).await
+    }
+
+    /// `POST` of a manifest, whose encodings the appliance checks before it answers.
+    pub async fn commit<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        message: Bytes,
+    ) -> Result<T, Failure> {
+        let body = Pieces::new(message).boxed();
+        self.send(Method::POST, path, body, COMMIT_STALLED).await
+    }
+
     /// `POST` of blobs.
     pub async fn upload<T: DeserializeOwned>(
         &mut self,
@@ -120,7 +137,7 @@ impl Connection {
         self.send(Method::POST, path, body, UPLOAD_STALLED).await
     }
 
-    /// Sends a request; an answer that is no success becomes its problem's text.
+    /// Sends a request for a JSON answer.
     async fn send<T: DeserializeOwned>(
         &mut self,
         method: Method,
@@ -128,19 +145,32 @@ impl Connection {
         body: Body,
         patience: Duration,
     ) -> Result<T, Failure> {
+        let answer = self.bytes(method, path, body, patience, MAX_ANSWER).await?;
+        serde_json::from_slice(&answer).map_err(|error| {
+            let error = plain(&error.to_string());
+            format!("the appliance answered in another form ({error}); use the `holdfast` of its version").into()
+        })
+    }
+
+    /// Sends a request; an answer that is no success becomes a [`Refused`] with its problem's text.
+    async fn bytes(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Body,
+        patience: Duration,
+        most: usize,
+    ) -> Result<Vec<u8>, Failure> {
         let progress = Progressing::default();
         let body = Watched::new(body, progress.clone()).boxed();
         let (status, answer) = tokio::select! {
-            answer = self.exchange(method, path, body, &progress) => answer?,
+            answer = self.exchange(method, path, body, &progress, most) => answer?,
             () = progress.stalled(patience) => {
                 return Err(silent(patience));
             }
         };
         if status.is_success() {
-            return serde_json::from_slice(&answer).map_err(|error| {
-                let error = plain(&error.to_string());
-                format!("the appliance answered in another form ({error}); use the `holdfast` of its version").into()
-            });
+            return Ok(answer);
         }
         Err(problem(status, &answer))
     }
@@ -151,10 +181,11 @@ impl Connection {
         path: &str,
         body: Body,
         progress: &Progressing,
+        most: usize,
     ) -> Result<(StatusCode, Vec<u8>), Failure> {
         let response = self.ask(method, path, body).await?;
         let status = response.status();
-        Ok((status, read(response.into_body(), progress).await?))
+        Ok((status, read(response.into_body(), progress, most).await?))
     }
 
     async fn ask(
@@ -181,11 +212,11 @@ fn empty() -> Body {
 
 /// The problem's text, of an answer that is no success.
 fn problem(status: StatusCode, answer: &[u8]) -> Failure {
-    let why = match serde_json::from_slice::<Problem>(answer) {
+    let text = match serde_json::from_slice::<Problem>(answer) {
         Ok(problem) => format!("{}: {}", plain(&problem.title), plain(&problem.detail)),
         Err(_) => format!("the appliance answered {status}; use the `holdfast` of its version"),
     };
-    Refused(why).into()
+    Refused { status, text }.into()
 }
 
 fn silent(patience: Duration) -> Failure {
@@ -196,8 +227,8 @@ fn silent(patience: Duration) -> Failure {
     .into()
 }
 
-/// Reads an answer of at most [`MAX_ANSWER`] bytes.
-async fn read<B>(mut body: B, progress: &Progressing) -> Result<Vec<u8>, Failure>
+/// Reads an answer of at most `most` bytes.
+async fn read<B>(mut body: B, progress: &Progressing, most: usize) -> Result<Vec<u8>, Failure>
 where
     B: hyper::body::Body<Data = Bytes, Error: std::error::Error + 'static> + Unpin,
 {
@@ -208,11 +239,12 @@ where
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if answer.len().saturating_add(data.len()) > MAX_ANSWER {
-            return Err(
-                "the appliance's answer is longer than 16 MiB; use the `holdfast` of its version"
-                    .into(),
-            );
+        if answer.len().saturating_add(data.len()) > most {
+            return Err(format!(
+                "the appliance's answer is longer than {} MiB; use the `holdfast` of its version",
+                most >> 20
+            )
+            .into());
         }
         answer.extend_from_slice(&data);
     }
@@ -244,7 +276,7 @@ mod tests {
             .unwrap();
         let read_so_many = |length| {
             let body = Full::new(Bytes::from(vec![0; length]));
-            runtime.block_on(async { read(body, &Progressing::default()).await })
+            runtime.block_on(async { read(body, &Progressing::default(), MAX_ANSWER).await })
         };
         assert_eq!(read_so_many(MAX_ANSWER).unwrap().len(), MAX_ANSWER);
         let why = read_so_many(MAX_ANSWER.saturating_add(1)).unwrap_err();

@@ -12,14 +12,12 @@ use hyper::body::{Body, Frame};
 
 use super::connect::BodyFailure;
 use super::progress::Progress;
-
-/// Bytes handed over at once.
-const PIECE: usize = 256 * 1024;
+use super::watch::Pieces;
 
 /// Repeated: 32 bytes of SHA-256, 8 bytes of length (little endian), the bytes.
 pub struct Upload {
     blobs: VecDeque<(BlobRef, Source)>,
-    current: Bytes,
+    current: Pieces,
     sent: Arc<AtomicU64>,
     progress: Arc<Progress>,
 }
@@ -33,27 +31,27 @@ impl Upload {
     ) -> Self {
         Self {
             blobs: blobs.into(),
-            current: Bytes::new(),
+            current: Pieces::new(Bytes::new()),
             sent,
             progress,
         }
     }
 
     fn next(&mut self) -> Option<Result<Bytes, BodyFailure>> {
-        if self.current.is_empty() {
-            let (blob, source) = self.blobs.pop_front()?;
-            let bytes = match source.read(blob) {
-                Ok(bytes) => bytes,
-                Err(error) => return Some(Err(error.into())),
-            };
-            self.current = bytes.into();
-            let head = [&blob.sha256.as_bytes()[..], &blob.length.to_le_bytes()].concat();
-            return Some(Ok(head.into()));
+        if let Some(piece) = self.current.take() {
+            let length = piece.len() as u64;
+            let before = self.sent.fetch_add(length, Ordering::Relaxed);
+            self.progress.at(before.saturating_add(length));
+            return Some(Ok(piece));
         }
-        let piece = self.current.split_to(PIECE.min(self.current.len()));
-        let before = self.sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
-        self.progress.at(before.saturating_add(piece.len() as u64));
-        Some(Ok(piece))
+        let (blob, source) = self.blobs.pop_front()?;
+        let bytes = match source.read(blob) {
+            Ok(bytes) => bytes,
+            Err(error) => return Some(Err(error.into())),
+        };
+        self.current = Pieces::new(bytes.into());
+        let head = [&blob.sha256.as_bytes()[..], &blob.length.to_le_bytes()].concat();
+        Some(Ok(head.into()))
     }
 }
 

@@ -87,6 +87,12 @@ impl Pieces {
     pub fn new(bytes: Bytes) -> Self {
         Self(bytes)
     }
+
+    /// The next piece; none at the end.
+    pub fn take(&mut self) -> Option<Bytes> {
+        let length = PIECE.min(self.0.len());
+        (length > 0).then(|| self.0.split_to(length))
+    }
 }
 
 impl Body for Pieces {
@@ -97,11 +103,7 @@ impl Body for Pieces {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
-        if self.0.is_empty() {
-            return Poll::Ready(None);
-        }
-        let length = PIECE.min(self.0.len());
-        Poll::Ready(Some(Ok(Frame::data(self.0.split_to(length)))))
+        Poll::Ready(self.take().map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {

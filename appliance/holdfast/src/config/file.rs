@@ -28,7 +28,12 @@ pub struct Config {
     pub time_servers: Vec<String>,
     /// What one client can take, and how much all can.
     pub limits: Limits,
+    /// How many of the newest versions of the site are kept.
+    pub keep_versions: usize,
 }
+
+/// Versions of the site that are kept if the configuration says nothing.
+const KEEP_VERSIONS: usize = 10;
 
 /// Site and portal, always on two different host names (law 11).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +60,7 @@ struct Document {
     network: Option<NetworkTable>,
     time: Option<TimeTable>,
     limits: Option<LimitsTable>,
+    site: Option<SiteTable>,
 }
 
 #[derive(Deserialize)]
@@ -93,6 +99,12 @@ struct TimeTable {
     servers: Vec<Spanned<String>>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SiteTable {
+    keep_versions: Option<Spanned<i64>>,
+}
+
 impl Config {
     /// Reads and checks the text of `holdfast.toml`.
     ///
@@ -119,8 +131,24 @@ impl Config {
                 .map(|l| limits(text, &l))
                 .transpose()?
                 .unwrap_or_default(),
+            keep_versions: keep_versions(text, document.site.as_ref())?,
         })
     }
+}
+
+fn keep_versions(text: &str, table: Option<&SiteTable>) -> Result<usize, ConfigError> {
+    let Some(number) = table.and_then(|table| table.keep_versions.as_ref()) else {
+        return Ok(KEEP_VERSIONS);
+    };
+    let known = usize::try_from(*number.get_ref()).ok();
+    known.filter(|n| (1..=1000).contains(n)).ok_or_else(|| {
+        ConfigError::at(
+            text,
+            number.span(),
+            "not a number of versions that can be kept",
+            "write a number from 1 to 1000; without the key it is 10",
+        )
+    })
 }
 
 fn syntax(text: &str, error: &toml::de::Error) -> ConfigError {

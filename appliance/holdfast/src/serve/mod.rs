@@ -118,6 +118,7 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
         },
         limits: config.limits.clone(),
         cache_bytes: CACHE_BYTES,
+        keep_versions: config.keep_versions,
     };
     let mut passed = ListenFd::from_env();
     let mut listeners = Vec::new();

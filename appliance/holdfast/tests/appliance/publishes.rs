@@ -105,7 +105,8 @@ fn wrong_uploads_and_manifests_are_refused() {
         device
             .post("/v1/site/versions", &manifest("/a", page, true))
             .status,
-        422
+        // RFC 9110, section 15.5.10: it can be resolved, and sent again.
+        409
     );
     assert_eq!(
         device

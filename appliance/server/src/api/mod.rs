@@ -1,9 +1,11 @@
 //! Handlers of the device protocol (ALPN `holdfast/1`). Each takes its `Permit` (law 1).
 
 pub(crate) mod certificate;
+mod collect;
 mod denials;
 pub(crate) mod devices;
 mod enrol;
+mod leases;
 mod logs;
 mod power;
 mod publish;
@@ -14,10 +16,11 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Response};
 use serde::Serialize;
 
+pub(crate) use collect::{Collection, keep_collected};
 pub(crate) use enrol::enrol;
 pub(crate) use logs::logs;
 pub(crate) use power::{power_off, reboot};
-pub(crate) use publish::{blobs, commit, missing, versions};
+pub(crate) use publish::{activate, blobs, commit, manifest, missing, versions};
 pub(crate) use status::{configuration, status};
 
 use crate::body::Body;
@@ -42,6 +45,9 @@ pub(crate) enum Route {
     Revoke,
     Reboot,
     PowerOff,
+    Activate,
+    /// The manifest of this version.
+    Manifest(u64),
 }
 
 impl Route {
@@ -70,13 +76,27 @@ impl Route {
             "/v1/devices/revocations" => (&[(Method::POST, Self::Revoke)], "POST"),
             "/v1/machine/reboot" => (&[(Method::POST, Self::Reboot)], "POST"),
             "/v1/machine/power-off" => (&[(Method::POST, Self::PowerOff)], "POST"),
-            _ => return Err(Rejection::NotFound),
+            "/v1/site/active" => (&[(Method::POST, Self::Activate)], "POST"),
+            _ => return Self::find_version(method, path),
         };
         let found = routes
             .iter()
             .find(|(wanted, _)| wanted == method)
             .map(|(_, route)| *route);
         found.ok_or(Rejection::Method(allowed))
+    }
+
+    fn find_version(method: &Method, path: &str) -> Result<Self, Rejection> {
+        let number = path.strip_prefix("/v1/site/versions/");
+        // Digits alone: `u64` would take a sign as well.
+        let number = number.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let number = number
+            .and_then(|text| text.parse().ok())
+            .ok_or(Rejection::NotFound)?;
+        if *method != Method::GET {
+            return Err(Rejection::Method("GET"));
+        }
+        Ok(Self::Manifest(number))
     }
 }
 

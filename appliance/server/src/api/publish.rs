@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use holdfast_audit::{Actor, Kind, Outcome};
+use holdfast_audit::{Actor, Event, Kind, Outcome};
 use holdfast_policy::{Permit, Publish, Site};
-use holdfast_site::{Digest, Manifest, WireManifest};
+use holdfast_site::{Commit, Digest, Manifest, WireManifest};
 use http::Response;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use hyper::body::Incoming;
 
 use super::receive::{Bound, Stream, blocking, cut, json};
 use crate::body::Body;
 use crate::enrolment::proof::Binding;
-use crate::protocol::{CommitRequest, Committed, Digests, Stored, VersionItem};
+use crate::protocol::{
+    ActivateRequest, Activated, CommitRequest, Committed, Digests, Stored, VersionItem,
+};
 use crate::rejection::Rejection;
 use crate::request::RequestContext;
 use crate::server::Shared;
@@ -26,6 +29,10 @@ const DIGESTS: Bound = Bound {
     bytes: 4 * 1024 * 1024,
     text: "4 MiB (60000 names)",
 };
+const ACTIVATE: Bound = Bound {
+    bytes: 4096,
+    text: "4 KiB",
+};
 /// Bytes of a blob handled at once.
 const PIECE: usize = 1024 * 1024;
 
@@ -33,10 +40,13 @@ const PIECE: usize = 1024 * 1024;
 pub(crate) async fn missing(
     permit: Permit<Publish>,
     shared: &Arc<Shared>,
+    binding: &Binding,
     body: Incoming,
 ) -> Result<Response<Body>, Rejection> {
     let Site = permit.into_resource();
     let digests: Digests = json(body, DIGESTS).await?;
+    // Before it is told what is there.
+    shared.pushes(binding.exporter).await;
     let shared = Arc::clone(shared);
     let missing = blocking(move || shared.site.missing(&digests)).await??;
     super::json(&missing)
@@ -46,9 +56,12 @@ pub(crate) async fn missing(
 pub(crate) async fn blobs(
     permit: Permit<Publish>,
     shared: &Arc<Shared>,
+    binding: &Binding,
     body: Incoming,
 ) -> Result<Response<Body>, Rejection> {
     let Site = permit.into_resource();
+    shared.pushes(binding.exporter).await;
+    let _held = shared.collection.leases.hold(binding.exporter);
     let mut stream = Stream::new(body);
     let mut upload = shared.site.upload();
     while let Some(name) = stream.exact::<32>().await? {
@@ -83,61 +96,154 @@ pub(crate) async fn commit(
     body: Incoming,
 ) -> Result<Response<Body>, Rejection> {
     let Site = permit.into_resource();
-    let CommitRequest { entries, activate } = json(body, MANIFEST).await?;
-    let checking = Arc::clone(shared);
-    let manifest = blocking(move || checking.site.check(WireManifest { entries })).await??;
-    let author = binding.client.to_string();
-    // One at a time, so that the store and memory agree on the order.
-    let order = Arc::clone(&shared.publishing).lock_owned().await;
-    let (shared, request) = (Arc::clone(shared), context.id.clone());
+    let CommitRequest {
+        entries,
+        redirects,
+        headers,
+        activate,
+    } = json(body, MANIFEST).await?;
+    let wire = WireManifest {
+        entries,
+        redirects,
+        headers,
+    };
+    let by = By::new(context, binding);
+    let shared = Arc::clone(shared);
     let version = super::detached(async move {
-        let version = keep(&shared, &manifest, activate, &author, &request).await;
-        drop(order);
-        version
+        // From here to the commit no blob is removed.
+        shared.pushes(by.connection).await;
+        let held = shared.collection.leases.hold(by.connection);
+        // One at a time: it decodes what it never saw.
+        let alone = shared.collection.checking.lock().await;
+        let checking = Arc::clone(&shared);
+        let manifest = blocking(move || checking.site.check(wire)).await??;
+        drop(alone);
+        // One at a time, so that the store and memory agree on the order.
+        let order = shared.publishing.lock().await;
+        let version = keep(&shared, manifest, activate, &by).await?;
+        shared.collection.leases.end(&by.connection);
+        drop((order, held));
+        shared.collection.due();
+        Ok(version)
     });
     super::json(&Committed {
         version: version.await?,
     })
 }
 
-/// Keeps a version, and makes it the live one if it is to be.
+/// Who publishes, and by which request.
+struct By {
+    device: String,
+    connection: [u8; 32],
+    request: String,
+}
+
+impl By {
+    fn new(context: &RequestContext, binding: &Binding) -> Self {
+        Self {
+            device: binding.client.to_string(),
+            connection: binding.exporter,
+            request: context.id.clone(),
+        }
+    }
+
+    fn event(&self, shared: &Shared, kind: Kind, version: u64) -> Event {
+        let actor = Actor::Device(self.device.clone());
+        let mut event = shared.event(kind, actor, &version.to_string(), Outcome::Done);
+        event.request = Some(self.request.clone());
+        event
+    }
+}
+
+/// Keeps a version, and makes it the live one if it is to be: both in one commit, with their events.
 async fn keep(
     shared: &Arc<Shared>,
-    manifest: &Manifest,
+    manifest: Manifest,
     activate: bool,
-    author: &str,
-    request: &str,
+    by: &By,
 ) -> Result<u64, Rejection> {
-    let event = |kind, resource: &str| {
-        let actor = Actor::Device(author.to_owned());
-        let mut event = shared.event(kind, actor, resource, Outcome::Done);
-        event.request = Some(request.to_owned());
-        event
-    };
     let seconds = shared.clock.now().unix_millis().div_euclid(1000);
-    let mut batch = shared
+    let author = by.device.clone();
+    let Commit {
+        mut batch,
+        version,
+        live,
+    } = shared
         .site
-        .commit(manifest, seconds, author.to_owned())
+        .commit(manifest, seconds, author, activate)
         .await?;
-    holdfast_audit::append(&mut batch, &event(Kind::SiteStored, ""))?;
-    // The version is the first record that the batch appends, its event the second.
-    let receipt = shared.store.commit(batch).await?;
-    let version =
-        receipt.sequences().first().copied().ok_or_else(|| {
-            Rejection::Internal("the store gave the version no number".to_owned())
-        })?;
+    holdfast_audit::append(&mut batch, &by.event(shared, Kind::SiteStored, version))?;
     if activate {
-        let loading = Arc::clone(shared);
-        let (mut batch, live) = blocking(move || loading.site.activation(version)).await??;
-        holdfast_audit::append(
-            &mut batch,
-            &event(Kind::SiteActivated, &version.to_string()),
-        )?;
-        shared.store.commit(batch).await?;
+        holdfast_audit::append(&mut batch, &by.event(shared, Kind::SiteActivated, version))?;
+    }
+    shared.store.commit(batch).await?;
+    if let Some(live) = live {
         shared.site.go_live(live);
         shared.redraw();
     }
     Ok(version)
+}
+
+/// `POST /v1/site/active`: makes a version live.
+pub(crate) async fn activate(
+    permit: Permit<Publish>,
+    shared: &Arc<Shared>,
+    context: &RequestContext,
+    binding: &Binding,
+    body: Incoming,
+) -> Result<Response<Body>, Rejection> {
+    let Site = permit.into_resource();
+    let ActivateRequest {
+        version,
+        instead_of,
+    } = json(body, ACTIVATE).await?;
+    let by = By::new(context, binding);
+    let shared = Arc::clone(shared);
+    let answer = super::detached(async move {
+        let _order = shared.publishing.lock().await;
+        let now = shared.site.live().map(|live| live.version);
+        // Asked again, since the answer was lost.
+        if now == Some(version) {
+            return Ok(Activated {
+                version,
+                before: shared.site.before()?,
+            });
+        }
+        if instead_of.is_some() && instead_of != now {
+            return Err(Rejection::Conflict(
+                "Another version went live meanwhile. See `holdfast site versions`, then decide again.".to_owned(),
+            ));
+        }
+        let loading = Arc::clone(&shared);
+        let (mut batch, live) = blocking(move || loading.site.activation(version)).await??;
+        holdfast_audit::append(&mut batch, &by.event(&shared, Kind::SiteActivated, version))?;
+        shared.store.commit(batch).await?;
+        shared.site.go_live(live);
+        shared.redraw();
+        shared.collection.due();
+        Ok(Activated {
+            version,
+            before: now,
+        })
+    });
+    super::json(&answer.await?)
+}
+
+/// `GET /v1/site/versions/N`: the manifest of a version, as it is stored, in the format that the list of versions tells.
+pub(crate) fn manifest(
+    permit: Permit<Publish>,
+    shared: &Arc<Shared>,
+    version: u64,
+) -> Result<Response<Body>, Rejection> {
+    let Site = permit.into_resource();
+    let blob = shared.site.version(version)?.manifest;
+    let admitted = shared.room.admit(&shared.site, blob)?;
+    let mut response = Response::new(Body::blob(admitted, 0, blob.length));
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/octet-stream"),
+    );
+    Ok(response)
 }
 
 /// `GET /v1/site/versions`.
@@ -147,6 +253,7 @@ pub(crate) fn versions(
 ) -> Result<Response<Body>, Rejection> {
     let Site = permit.into_resource();
     let live = shared.site.live().map(|live| live.version);
+    let before = shared.site.before()?;
     let items: Vec<_> = shared
         .site
         .versions()?
@@ -154,10 +261,12 @@ pub(crate) fn versions(
         .map(|(number, version)| VersionItem {
             version: number,
             live: live == Some(number),
+            before: before == Some(number),
             created: version.created,
             author: version.author,
             pages: version.pages,
             bytes: version.bytes,
+            format: version.format,
         })
         .collect();
     super::json(&items)

@@ -33,6 +33,8 @@ enum Content {
     Welcome,
     /// The page has another URL: its path and query.
     Moved(String),
+    /// A rule of `_redirects`: status and `Location`.
+    Redirect(StatusCode, String),
     /// An entry of the manifest.
     Entry(Box<Entry>, StatusCode),
 }
@@ -62,10 +64,21 @@ impl Page {
         let Some(live) = shared.site.live() else {
             return Ok(found("/index.html", Content::Welcome));
         };
-        match resolve(&live.manifest, path) {
-            Resolved::Page { path, entry: page } => Ok(entry((path, page), StatusCode::OK)),
-            Resolved::Missing(Some(page)) => Ok(entry(page, StatusCode::NOT_FOUND)),
-            Resolved::Missing(None) => Err(Rejection::NotFound),
+        let status = |number| {
+            StatusCode::from_u16(number).map_err(|error| Rejection::Internal(error.to_string()))
+        };
+        match resolve(&live, path, query) {
+            Resolved::Page {
+                path,
+                entry: page,
+                status: number,
+            } => Ok(entry((path, page), status(number)?)),
+            Resolved::Missing => Err(Rejection::NotFound),
+            Resolved::Redirect {
+                status: number,
+                location,
+                rule,
+            } => Ok(found(rule, Content::Redirect(status(number)?, location))),
             Resolved::Moved { folder } => {
                 let mut target = location(path, folder);
                 if let Some(query) = query {
@@ -111,6 +124,11 @@ pub(crate) fn page<B>(
         }
         Content::Moved(target) => {
             let mut response = html(StatusCode::MOVED_PERMANENTLY, String::new());
+            insert(&mut response, LOCATION, &target)?;
+            Ok(response)
+        }
+        Content::Redirect(status, target) => {
+            let mut response = html(status, String::new());
             insert(&mut response, LOCATION, &target)?;
             Ok(response)
         }
