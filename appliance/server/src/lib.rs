@@ -12,8 +12,6 @@ mod console;
 mod device;
 pub mod enrolment;
 mod error;
-#[doc(hidden)]
-pub mod fuzz;
 mod handlers;
 mod headers;
 mod host;
@@ -33,6 +31,8 @@ mod tls;
 pub use clock::{Clock, SystemClock};
 pub use console::Show;
 pub use error::Error;
+#[doc(hidden)]
+pub use handlers::fuzz;
 pub use keys::device_certificate;
 pub use pin::Pin;
 pub use server::{Server, last_stored_time};

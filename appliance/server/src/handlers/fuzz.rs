@@ -2,7 +2,7 @@
 
 use holdfast_site::{Encoding, negotiate};
 
-use crate::handlers::range::{Range, parse};
+use super::range::{Range, parse};
 
 /// The encoding that an `Accept-Encoding` field gets of those that are there; `None`: none of them.
 #[must_use]
