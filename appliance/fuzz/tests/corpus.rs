@@ -174,5 +174,5 @@ fn seeds_reach_what_the_targets_assert() {
         let html = std::str::from_utf8(seed).unwrap();
         !holdfast_site::fuzz::script_hashes(html).is_empty()
     });
-    assert!(scripts >= 8, "{scripts}");
+    assert!(scripts >= 5, "{scripts}");
 }

@@ -15,8 +15,6 @@ mod device;
 mod ed25519;
 pub mod enrolment;
 mod error;
-#[doc(hidden)]
-pub mod fuzz;
 mod handlers;
 mod headers;
 mod host;
@@ -39,6 +37,8 @@ pub use clock::{Clock, SystemClock};
 pub use console::Show;
 pub use ed25519::Ed25519Only;
 pub use error::Error;
+#[doc(hidden)]
+pub use handlers::fuzz;
 pub use keys::device_certificate;
 pub use limits::{Limits, Rate};
 pub use pin::Pin;

@@ -2,7 +2,7 @@
 
 /// What a `Range` field asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Range {
+pub(super) enum Range {
     /// Everything: no range, or one that we need not understand.
     Whole,
     /// Bytes `start..end`, at least one.
@@ -12,7 +12,7 @@ pub(crate) enum Range {
 }
 
 /// Reads the field for content of `length` bytes. Several ranges are answered whole, which section 14.2 allows.
-pub(crate) fn parse(field: &str, length: u64) -> Range {
+pub(super) fn parse(field: &str, length: u64) -> Range {
     let Some((unit, set)) = field.split_once('=') else {
         return Range::Whole;
     };

@@ -1,6 +1,14 @@
 //! What the fuzz targets (`appliance/fuzz`) reach into; nothing else may use it.
 
-use crate::handlers::range::{Range, parse};
+use holdfast_site::{Encoding, negotiate};
+
+use super::range::{Range, parse};
+
+/// The encoding that an `Accept-Encoding` field gets of those that are there; `None`: none of them.
+#[must_use]
+pub fn encoding(field: &str, available: &[Encoding]) -> Option<Encoding> {
+    negotiate(Some(field), available)
+}
 
 /// The parts of content of `length` bytes that a `Range` field asks for, as start and end; `None`: the whole; empty:
 /// nothing that exists (RFC 9110, section 14.1.2).
