@@ -74,23 +74,24 @@ pub(crate) async fn accept(
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => continue,
             // Out of file descriptors or memory: one that is idle gives its own back.
             Err(_) => {
-                shared.limits.places.displace();
+                shared.limits.places.displace(None);
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
         };
         // One that has its share already is closed here, before it costs anything.
         let Some(arrival) = shared.limits.arrive(peer.ip()) else {
+            shared.note_shed();
             continue;
         };
-        // If everybody is busy, new connections wait in the kernel's queue.
-        let seat = tokio::select! {
-            seat = shared.limits.places.take() => seat,
-            _ = stop.wait_for(|stop| *stop) => return,
-        };
-        let Some(seat) = seat else { return };
-        let (shared, stop) = (Arc::clone(&shared), stop.clone());
-        tokio::spawn(serve(shared, stream, peer, arrival, seat, stop));
+        // Whoever waits for a place waits apart, so that those behind are not kept.
+        tokio::spawn(serve(
+            Arc::clone(&shared),
+            stream,
+            peer,
+            arrival,
+            stop.clone(),
+        ));
     }
 }
 
@@ -99,9 +100,15 @@ async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
     arrival: Arrival,
-    seat: Seat,
     mut stop: watch::Receiver<bool>,
 ) {
+    let seat = tokio::select! {
+        seat = shared.limits.places.take(peer.ip()) => seat,
+        _ = stop.wait_for(|stop| *stop) => return,
+    };
+    let Some(seat) = seat else {
+        return shared.note_shed();
+    };
     let _ = stream.set_nodelay(true);
     let limits = shared.limits.limits.clone();
     let handshake = tokio::time::timeout(limits.handshake_time, handshake(&shared, stream));

@@ -159,6 +159,12 @@ pub(crate) fn not_collected(reason: String) {
     });
 }
 
+/// Notes how many connections were closed at once since the last such line.
+pub(crate) fn shed(time: &str, connections: u64) {
+    let kind = "connections-shed";
+    write_line(&serde_json::json!({ "time": time, "kind": kind, "connections": connections }));
+}
+
 fn write_line(line: &impl Serialize) {
     let Ok(mut text) = serde_json::to_vec(line) else {
         return;

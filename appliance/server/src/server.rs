@@ -253,6 +253,13 @@ impl Shared {
         Ok(())
     }
 
+    /// Counts a connection that was closed at once, since its client has its share already.
+    pub(crate) fn note_shed(&self) {
+        if let Some(connections) = self.limits.shed.note(self.clock.monotonic()) {
+            record::shed(&self.clock.now().to_string(), connections);
+        }
+    }
+
     /// Keeps an event of no act of its own. On a full disk it goes to the log instead: pages must be served even so.
     pub(crate) async fn keep(&self, event: &Event) -> Result<(), Error> {
         let mut batch = Batch::new();

@@ -3,16 +3,18 @@
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use holdfast_site::BlobRef;
 use rustix::net::{AddressFamily, SocketType, bind, socket};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
 
 use crate::appliance::Appliance;
 use crate::device::{Device, blob};
-use crate::http2::{HEADERS, Http2, PING, PREFACE, SETTINGS, frame};
+use crate::http2::{HEADERS, Http2, Outcome, PING, PREFACE, SETTINGS, frame};
 use crate::publishes::manifest;
 use crate::web::{Answer, Stream, browser, connect, read_to_end};
 
@@ -438,4 +440,130 @@ fn answers_that_nobody_takes_are_bounded_in_number() {
     until("room was not given back", || {
         get_from(&appliance, 1, &host, "/").unwrap().status == 200
     });
+}
+
+#[test]
+fn without_descriptors_idle_connections_give_way() {
+    let appliance = Appliance::start();
+    let host = appliance.authority();
+    assert_eq!(appliance.get("/").status, 200);
+    let id = Pid::from_raw(i32::try_from(appliance.id()).unwrap());
+    // As many as it has open now, and a few: accept(2) fails with EMFILE above that.
+    let open = std::fs::read_dir(format!("/proc/{}/fd", appliance.id()))
+        .unwrap()
+        .count() as u64;
+    let limit = Rlimit {
+        current: Some(open + 8),
+        maximum: Some(open + 8),
+    };
+    prlimit(id, Resource::Nofile, limit).unwrap();
+    let held: Vec<_> = (0..30).map(|_| connect_from(&appliance, 2)).collect();
+    let start = Instant::now();
+    assert_eq!(get_from(&appliance, 3, &host, "/").unwrap().status, 200);
+    println!(
+        "figure: an answer after {:?} with all descriptors taken",
+        start.elapsed()
+    );
+    drop(held);
+    assert_eq!(appliance.get("/").status, 200);
+}
+
+#[test]
+fn one_that_keeps_all_places_busy_does_not_shut_others_out() {
+    let appliance = Appliance::start_with("[limits]\nconnections = 16\n");
+    let host = appliance.authority();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..24 {
+            scope.spawn(|| {
+                // Asks on and on, so that no connection is ever idle; comes again when it is ended.
+                while !over.load(Ordering::Relaxed) {
+                    let name = ServerName::try_from("localhost").unwrap();
+                    let client =
+                        ClientConnection::new(Arc::new(browser(&[b"http/1.1"])), name).unwrap();
+                    let mut stream = Stream::new(client, connect_from(&appliance, 2));
+                    let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+                    while !over.load(Ordering::Relaxed)
+                        && stream.write_all(request.as_bytes()).is_ok()
+                    {
+                        if !matches!(stream.read(&mut [0; 16_384]), Ok(1..)) {
+                            break;
+                        }
+                        std::thread::sleep(Duration::from_millis(300));
+                    }
+                }
+            });
+        }
+        std::thread::sleep(Duration::from_secs(1));
+        let slowest = (0..5).map(|_| {
+            let start = Instant::now();
+            let answer = get_from(&appliance, 3, &host, "/");
+            (start.elapsed(), answer.map(|answer| answer.status))
+        });
+        let slowest: Vec<_> = slowest.collect();
+        over.store(true, Ordering::Relaxed);
+        println!("figure: answers with all places busy: {slowest:?}");
+        assert!(slowest.iter().all(|(_, status)| *status == Some(200)));
+    });
+}
+
+#[test]
+fn a_connection_holds_little_memory() {
+    const COUNT: u64 = 100;
+    let appliance = Appliance::start();
+    let resident = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", appliance.id())).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .unwrap();
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+    };
+    let host = appliance.authority();
+    let kinds: [(&str, u64, Box<dyn Fn() -> Stream>); 3] = [
+        (
+            "HTTP/1.1, idle",
+            96,
+            Box::new(|| {
+                let mut stream = connect(appliance.address(), browser(&[b"http/1.1"]));
+                write!(stream, "GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+                assert!(stream.read(&mut [0; 100]).unwrap() > 0);
+                stream
+            }),
+        ),
+        (
+            "HTTP/2, idle",
+            128,
+            Box::new(|| {
+                let mut client = Http2::open(&appliance, &[]);
+                client.ask(1, "/");
+                assert_eq!(client.outcome(1), Outcome::Status(200));
+                client.stream
+            }),
+        ),
+        (
+            "HTTP/2, 10 answers that nobody takes",
+            256,
+            Box::new(|| {
+                let mut client = Http2::open(&appliance, &[(4, 0)]);
+                (0..10).for_each(|number| assert!(client.ask(number * 2 + 1, "/missing")));
+                assert_eq!(client.outcome(1), Outcome::Status(200));
+                client.stream
+            }),
+        ),
+    ];
+    // What is kept for all, such as allocator arenas, is there before.
+    drop((0..20).map(|_| kinds[2].2()).collect::<Vec<_>>());
+    for (what, most, open) in kinds {
+        let before = resident();
+        let held: Vec<_> = (0..COUNT).map(|_| open()).collect();
+        let each = resident().saturating_sub(before) / COUNT;
+        println!("figure: memory of a connection, {what}: {each} KiB");
+        assert!(each < most, "{what}: {each} KiB");
+        drop(held);
+    }
 }

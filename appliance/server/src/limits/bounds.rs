@@ -8,6 +8,7 @@ use super::places::Places;
 use super::rates::Rates;
 use super::settings::Limits;
 use super::shares::{Place, Shares};
+use super::shed::Shed;
 use crate::body::Body;
 use crate::clock::Clock;
 use crate::rejection::Rejection;
@@ -41,6 +42,7 @@ pub(crate) struct Bounds {
     enrol: Rates,
     device: Rates,
     report: Rates,
+    pub(crate) shed: Shed,
 }
 
 /// A new connection's part; the second is for the time of the handshake.
@@ -70,6 +72,7 @@ impl Bounds {
             enrol: Rates::new(limits.enrol, clock),
             device: Rates::new(limits.device, clock),
             report: Rates::new(limits.report, clock),
+            shed: Shed::default(),
             limits,
         }
     }

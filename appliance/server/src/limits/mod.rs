@@ -18,6 +18,7 @@ mod rules;
 mod settings;
 pub(crate) mod shape;
 mod shares;
+mod shed;
 mod store;
 
 pub(crate) use bounds::{Arrival, Bounds, Class, Held};
