@@ -55,6 +55,12 @@ pub struct Refused {
     text: String,
 }
 
+impl Refused {
+    pub(super) fn new(status: StatusCode, text: String) -> Self {
+        Self { status, text }
+    }
+}
+
 /// An open connection to an appliance whose key is known.
 pub struct Connection {
     sender: SendRequest<Body>,
@@ -240,7 +246,7 @@ impl Connection {
                 format!("the appliance answered {status}; use the `holdfast` of its version")
             }
         };
-        Err(Refused { status, text }.into())
+        Err(Refused::new(status, text).into())
     }
 
     async fn exchange(

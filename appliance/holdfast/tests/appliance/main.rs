@@ -15,6 +15,7 @@ mod enrols;
 mod loses_console;
 mod publishes;
 mod publishes_crashing;
+mod publishes_many;
 mod publishes_rules;
 mod publishes_together;
 mod publishes_versions;
