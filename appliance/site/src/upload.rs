@@ -206,31 +206,42 @@ mod tests {
         Store::open(dir.join("store.redb"), ring).unwrap()
     }
 
+    fn start(dir: &std::path::Path) -> (Store, Site) {
+        let store = open(dir);
+        store.start_writer().unwrap();
+        (store.clone(), Site::open(store, 1 << 20).unwrap())
+    }
+
+    /// Begins a blob and sends all of it; tells where its chunks go.
+    async fn send(upload: &mut Upload, blob: BlobRef, bytes: &[u8]) -> [u8; 16] {
+        upload.begin(blob.sha256, blob.length).unwrap();
+        upload.write(bytes).await.unwrap();
+        upload.current.as_ref().unwrap().blob.data
+    }
+
     fn has_chunk(store: &Store, data: &[u8; 16], number: u64) -> bool {
         let snapshot = store.snapshot().unwrap();
         snapshot.contains(CHUNKS, chunk_key(data, number)).unwrap()
     }
 
+    fn unfinished(store: &Store) -> usize {
+        let left = store.snapshot().unwrap().all::<Unfinished>().unwrap();
+        left.count()
+    }
+
     #[tokio::test(flavor = "current_thread")]
     async fn broken_upload_leaves_nothing_behind_after_the_next_start() {
         let dir = tempfile::tempdir().unwrap();
-        let store = open(dir.path());
-        store.start_writer().unwrap();
-        let site = Site::open(store.clone(), 1 << 20).unwrap();
+        let (store, site) = start(dir.path());
         let bytes = bytes();
         let blob = BlobRef::of(&bytes);
         let mut whole = site.upload();
-        whole.begin(blob.sha256, blob.length).unwrap();
-        whole.write(&bytes).await.unwrap();
+        send(&mut whole, blob, &bytes).await;
         whole.end().await.unwrap();
         whole.finish().await.unwrap();
         let other = vec![5; 6_000_000];
         let mut broken = site.upload();
-        broken
-            .begin(Digest::of(&other), other.len() as u64)
-            .unwrap();
-        broken.write(&other).await.unwrap();
-        let data = broken.current.as_ref().unwrap().blob.data;
+        let data = send(&mut broken, BlobRef::of(&other), &other).await;
         assert!(has_chunk(&store, &data, 0));
         drop((broken, site, store));
 
@@ -238,56 +249,45 @@ mod tests {
         assert!(has_chunk(&store, &data, 0));
         let site = Site::open(store.clone(), 1 << 20).unwrap();
         assert!((0..6).all(|number| !has_chunk(&store, &data, number)));
-        let left = store.snapshot().unwrap().all::<Unfinished>().unwrap();
-        assert_eq!(left.count(), 0);
+        assert_eq!(unfinished(&store), 0);
         assert_eq!(site.reader(blob).unwrap().read_all().unwrap(), bytes);
     }
 
     #[tokio::test(flavor = "current_thread")]
     async fn the_same_blob_by_two_uploads_is_kept_once() {
         let dir = tempfile::tempdir().unwrap();
-        let store = open(dir.path());
-        store.start_writer().unwrap();
-        let site = Site::open(store.clone(), 1 << 20).unwrap();
+        let (store, site) = start(dir.path());
         let bytes = bytes();
         let blob = BlobRef::of(&bytes);
         let mut data = Vec::new();
         let mut uploads = [site.upload(), site.upload()];
         for upload in &mut uploads {
-            upload.begin(blob.sha256, blob.length).unwrap();
-            upload.write(&bytes).await.unwrap();
-            data.push(upload.current.as_ref().unwrap().blob.data);
+            data.push(send(upload, blob, &bytes).await);
         }
         let mut stored = 0;
         for mut upload in uploads {
             upload.end().await.unwrap();
             // Again in the same upload, before the first is committed.
-            upload.begin(blob.sha256, blob.length).unwrap();
-            upload.write(&bytes).await.unwrap();
+            send(&mut upload, blob, &bytes).await;
             upload.end().await.unwrap();
             stored += upload.finish().await.unwrap();
         }
         assert_eq!(stored, 1);
         assert!((0..6).all(|n| has_chunk(&store, data.first().unwrap(), n)));
         assert!((0..6).all(|n| !has_chunk(&store, data.last().unwrap(), n)));
-        let left = store.snapshot().unwrap().all::<Unfinished>().unwrap();
-        assert_eq!(left.count(), 0);
+        assert_eq!(unfinished(&store), 0);
         assert_eq!(site.reader(blob).unwrap().read_all().unwrap(), bytes);
     }
 
     #[tokio::test(flavor = "current_thread")]
     async fn a_blob_is_there_when_its_hash_is_right_and_not_before() {
         let dir = tempfile::tempdir().unwrap();
-        let store = open(dir.path());
-        store.start_writer().unwrap();
-        let site = Site::open(store.clone(), 1 << 20).unwrap();
+        let (store, site) = start(dir.path());
         let bytes = bytes();
         let blob = BlobRef::of(&bytes);
 
         let mut lie = site.upload();
-        lie.begin(blob.sha256, blob.length).unwrap();
-        lie.write(bytes.get(1..).unwrap()).await.unwrap();
-        let data = lie.current.as_ref().unwrap().blob.data;
+        let data = send(&mut lie, blob, bytes.get(1..).unwrap()).await;
         assert!(has_chunk(&store, &data, 0));
         assert!(matches!(lie.end().await, Err(Error::BlobHash { .. })));
         assert!(!has_chunk(&store, &data, 0));

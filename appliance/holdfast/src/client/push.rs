@@ -264,4 +264,19 @@ mod tests {
         let why = encode(&prepared.manifest, true, encoded.len().saturating_sub(1)).unwrap_err();
         assert!(why.to_string().contains("push fewer files"), "{why}");
     }
+
+    #[test]
+    fn push_is_repeated_when_something_was_gone_and_not_when_it_is_wrong() {
+        let refused = |status| {
+            let error: Failure = Refused::new(status, "why".to_owned()).into();
+            is_again(error.as_ref())
+        };
+        assert!(refused(StatusCode::CONFLICT));
+        assert!(!refused(StatusCode::UNPROCESSABLE_ENTITY));
+        assert!(!refused(StatusCode::FORBIDDEN));
+        let gone: Failure = Gone.into();
+        assert!(is_again(gone.as_ref()));
+        let other: Failure = "other".into();
+        assert!(!is_again(other.as_ref()));
+    }
 }

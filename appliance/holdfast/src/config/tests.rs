@@ -221,3 +221,18 @@ fn keys_and_certificates_are_checked_against_each_other() {
     );
     assert!(refused(&[base[0], base[1], ("holdfast.identity-key", &key)]).contains("Ed25519"));
 }
+
+#[test]
+fn number_of_kept_versions_is_bounded_and_10_without_the_key() {
+    let read = |site: &str| {
+        let origin = "[origin]\nsite = \"https://www.example.org\"\nportal = \"https://portal.example.org\"\n";
+        Config::parse(&format!("{origin}{site}")).map(|config| config.keep_versions)
+    };
+    assert_eq!(read("").unwrap(), 10);
+    assert_eq!(read("[site]\n").unwrap(), 10);
+    assert_eq!(read("[site]\nkeep_versions = 1\n").unwrap(), 1);
+    for wrong in ["0", "-1", "1001"] {
+        let why = read(&format!("[site]\nkeep_versions = {wrong}\n")).unwrap_err();
+        assert!(why.to_string().contains("from 1 to 1000"), "{why}");
+    }
+}

@@ -23,6 +23,7 @@ mod operates_power;
 mod operates_tls;
 mod publishes;
 mod publishes_crashing;
+mod publishes_many;
 mod publishes_rules;
 mod publishes_together;
 mod publishes_versions;

@@ -170,6 +170,34 @@ fn folders_that_cannot_be_a_site_are_refused_by_name() {
     write_site(&site, &[("a.html", b"1")]);
     std::fs::write(site.join(std::ffi::OsStr::from_bytes(b"\xff.html")), b"2").unwrap();
     assert!(push().contains("not UTF-8"));
+    write_site(&site, &[("a.html", b"1"), (&long_path(), b"2")]);
+    assert!(push().contains("longer than 1024 bytes"));
+    write_site(&site, &[("a.html", b"1")]);
+    let large = std::fs::File::create(site.join("large.bin")).unwrap();
+    large.set_len(holdfast_site::MAX_FILE + 1).unwrap();
+    let text = push();
+    assert!(
+        text.contains("large.bin") && text.contains("512 MiB"),
+        "{text}"
+    );
+    write_site(&site, &[("a.html", b"1")]);
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        site.join("pipe"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .unwrap();
+    assert!(push().contains("neither a file nor a folder"));
+    // Nothing of all that became a version.
+    assert!(ok(&appliance.holdfast(&["site", "versions"])).contains("no version yet"));
+}
+
+/// Every segment is short enough, and the whole is not.
+fn long_path() -> String {
+    let folders = vec!["f".repeat(200); 5].join("/");
+    format!("{folders}/{}", "x".repeat(60))
 }
 
 #[test]
