@@ -15,6 +15,7 @@ mod error;
 mod handlers;
 mod headers;
 mod host;
+mod id;
 mod keys;
 mod peers;
 pub mod pin;

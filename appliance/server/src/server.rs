@@ -18,9 +18,10 @@ use crate::device::{self, FirstEnrolment};
 use crate::enrolment::code::Shown;
 use crate::enrolment::refusals::Refusals;
 use crate::error::Error;
+use crate::handlers::{Prepared, Reports};
 use crate::keys::Keys;
 use crate::peers::Peers;
-use crate::record;
+use crate::record::{self, Records};
 use crate::room::Room;
 use crate::settings::Settings;
 use crate::tls::Tls;
@@ -52,6 +53,9 @@ pub(crate) struct Shared {
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) peers: Arc<Peers>,
     pub(crate) room: Room,
+    pub(crate) prepared: Prepared,
+    pub(crate) reports: Reports,
+    pub(crate) records: Arc<Records>,
     pub(crate) requests: AtomicU64,
     pub(crate) boot: u32,
     pub(crate) show: watch::Sender<Show>,
@@ -118,7 +122,10 @@ impl Server {
             policy: Policy::load()?,
             connections: Arc::new(Semaphore::new(settings.max_connections)),
             peers: Peers::new((settings.max_connections / SHARE_OF_PEER).max(1)),
-            room: Room::new(),
+            room: Room::new(settings.cache_bytes),
+            prepared: Prepared::default(),
+            reports: Reports::default(),
+            records: Records::open(),
             store,
             settings,
             clock,
@@ -141,6 +148,13 @@ impl Server {
         })
     }
 
+    /// Writes out the records that wait, for a panic hook: the process ends thereafter.
+    #[must_use]
+    pub fn at_panic(&self) -> impl Fn() + Send + Sync + 'static {
+        let records = Arc::clone(&self.shared.records);
+        move || records.flush_at_panic()
+    }
+
     /// What the console is to show, now and at each change.
     #[must_use]
     pub fn console(&self) -> watch::Receiver<Show> {
@@ -158,6 +172,7 @@ impl Server {
         ready: impl FnOnce(),
     ) -> Result<(), Error> {
         let Self { shared, listeners } = self;
+        shared.records.start()?;
         let (stopping, stopped) = watch::channel(false);
         for listener in listeners {
             let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -176,8 +191,12 @@ impl Server {
         let _ = stopping.send(true);
         // Every task holds a receiver until it is done.
         let _ = tokio::time::timeout(GRACE, stopping.closed()).await;
-        shared.keep_counted().await?;
-        shared.note(Kind::Stopped).await
+        let kept = shared.keep_counted().await;
+        let noted = shared.note(Kind::Stopped).await;
+        let records = Arc::clone(&shared.records);
+        // Waits for the reader of standard error, for a second at most: nothing else is left to do.
+        let _ = tokio::task::spawn_blocking(move || records.finish()).await;
+        kept.and(noted)
     }
 }
 
@@ -192,7 +211,7 @@ impl Shared {
         let mut batch = Batch::new();
         holdfast_audit::append(&mut batch, event)?;
         match self.store.commit(batch).await {
-            Err(error) if error.is_full() => record::lost(event, &error),
+            Err(error) if error.is_full() => record::lost(&self.records, event, &error),
             outcome => drop(outcome?),
         }
         Ok(())

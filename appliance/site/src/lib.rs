@@ -1,8 +1,8 @@
 //! A site: a folder of pages, pushed as versions that name content-addressed blobs.
 //!
 //! On the workstation [`scan()`] finds the files, [`prepare()`] hashes and precompresses them into a [`Manifest`]. On the
-//! appliance [`Site`] keeps blobs and versions in the store, [`resolve()`] finds the page of a [`RequestPath`], and
-//! [`negotiate`] the encoding. Nothing here knows HTTP beyond names. [`pages`] holds the pages that Holdfast itself shows.
+//! appliance [`Site`] keeps blobs and versions in the store, [`resolve()`] finds the page of a [`RequestPath`].
+//! Nothing here knows HTTP beyond names. [`pages`] holds the pages that Holdfast itself shows.
 
 mod blobs;
 mod cache;
@@ -22,7 +22,7 @@ mod versions;
 
 pub use blobs::Reader;
 pub use digest::{BlobRef, Digest};
-pub use encoding::{Encoding, negotiate};
+pub use encoding::Encoding;
 pub use error::Error;
 pub use manifest::{Entry, Manifest, WireEntry, WireManifest};
 pub use path::{PagePath, PathError, RequestPath};

@@ -7,13 +7,18 @@
     clippy::panic
 )]
 
+mod answers_parts;
 mod appliance;
 mod bounds;
 mod configures;
 mod device;
 mod enrols;
 mod loses_console;
+mod one_name;
+mod protects;
 mod publishes;
+mod records;
+mod reports;
 mod serves;
 mod speaks_tls;
 mod web;

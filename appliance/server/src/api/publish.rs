@@ -89,7 +89,7 @@ pub(crate) async fn commit(
     let author = binding.client.to_string();
     // One at a time, so that the store and memory agree on the order.
     let order = Arc::clone(&shared.publishing).lock_owned().await;
-    let (shared, request) = (Arc::clone(shared), context.id.clone());
+    let (shared, request) = (Arc::clone(shared), context.id.to_string());
     let version = super::detached(async move {
         let version = keep(&shared, &manifest, activate, &author, &request).await;
         drop(order);
