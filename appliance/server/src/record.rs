@@ -55,7 +55,7 @@ pub(crate) fn access(
     shared.records.push(now, |time, text| {
         Line::begin(text, "time")
             .raw(time)
-            .raw(",\"kind\":\"access\",\"request\":\"")
+            .raw("\",\"kind\":\"access\",\"request\":\"")
             .show(&context.id)
             .raw("\",\"peer\":\"")
             .show(&connection.peer.ip().to_canonical())

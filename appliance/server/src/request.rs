@@ -106,6 +106,7 @@ async fn web(
                 return answer;
             }
             let path = RequestPath::decode(parts.uri.path()).map_err(Rejection::Path)?;
+            context.home = host.home(context.voice);
             (host.target(&path).ok_or(Rejection::NotFound)?, Some(path))
         }
     };
