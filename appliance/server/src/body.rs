@@ -1,5 +1,6 @@
-//! The body of an answer: nothing, bytes, or a large blob read a chunk at a time. All go out in small pieces.
+//! The body of an answer: nothing, bytes, a large blob read a chunk at a time, or parts of a blob with text between them.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,8 +14,11 @@ use crate::limits::Held;
 use crate::progress::{Pace, Progress};
 use crate::room::{Admitted, Share};
 
-/// Most bytes that are handed to the connection at once. What it takes and cannot send waits in memory.
+/// Most bytes of a large blob that are handed to the connection at once: a copy, which waits in memory until it is sent.
 const PIECE: usize = 64 * 1024;
+/// Most bytes of a small blob that are handed over at once. They are in memory anyway; but each piece counts as progress,
+/// so that slow clients need more than one.
+const SMALL_PIECE: usize = 128 * 1024;
 
 /// A body. A blob that fails half-way ends the connection, so that no cut answer looks whole.
 pub(crate) enum Body {
@@ -23,6 +27,23 @@ pub(crate) enum Body {
     Large(Large),
     /// Pieces as they come, of a length that nobody knows beforehand.
     Stream(mpsc::Receiver<Bytes>),
+    Parts(Box<Parts>),
+}
+
+/// A part of an answer of several.
+pub(crate) enum Segment {
+    /// Text between the ranges.
+    Bytes(Bytes),
+    /// Bytes `start..end` of the blob.
+    Range(u64, u64),
+}
+
+/// Segments of a blob.
+pub(crate) struct Parts {
+    segments: VecDeque<Segment>,
+    /// The reader, where the blob is a large one, at what is left of the range before.
+    large: Option<Large>,
+    left: u64,
 }
 
 /// Bytes `position..end` of a large blob.
@@ -52,29 +73,42 @@ impl Body {
         match self {
             Self::Empty => 0,
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Large(large) => large.end.saturating_sub(large.position),
             // Not known; nothing is recorded of it.
             Self::Stream(_) => 0,
+            Self::Large(large) => large.left(),
+            Self::Parts(parts) => parts.left,
         }
     }
 
     /// Bytes `start..end` of a blob.
     pub(crate) fn blob(admitted: Admitted, start: u64, end: u64) -> Self {
         match admitted {
-            Admitted::Small(mut bytes) => {
-                let at = |position| usize::try_from(position).unwrap_or(usize::MAX);
-                bytes.truncate(at(end));
-                let start = at(start).min(bytes.len());
-                Self::Bytes(bytes.split_off(start))
-            }
-            Admitted::Large(reader, share) => Self::Large(Large {
-                reader,
-                position: start,
-                end,
-                chunk: Bytes::new(),
-                share,
-            }),
+            Admitted::Small(bytes) => Self::Bytes(slice(&bytes, start, end)),
+            Admitted::Large(reader, share) => Self::Large(Large::new(reader, share, start, end)),
         }
+    }
+
+    /// Text and ranges of a blob by turns.
+    pub(crate) fn segments(admitted: Admitted, segments: VecDeque<Segment>) -> Self {
+        let left = segments
+            .iter()
+            .map(Segment::len)
+            .fold(0, u64::saturating_add);
+        let (segments, large) = match admitted {
+            Admitted::Small(bytes) => {
+                let slices = segments.into_iter().map(|segment| match segment {
+                    Segment::Range(start, end) => Segment::Bytes(slice(&bytes, start, end)),
+                    text => text,
+                });
+                (slices.collect(), None)
+            }
+            Admitted::Large(reader, share) => (segments, Some(Large::new(reader, share, 0, 0))),
+        };
+        Self::Parts(Box::new(Parts {
+            segments,
+            large,
+            left,
+        }))
     }
 
     fn next(&mut self) -> Option<Result<Bytes, holdfast_site::Error>> {
@@ -83,25 +117,79 @@ impl Body {
         }
         match self {
             Self::Empty => None,
-            Self::Bytes(bytes) => Some(Ok(bytes.split_to(bytes.len().min(PIECE)))),
+            Self::Bytes(bytes) => Some(Ok(bytes.split_to(bytes.len().min(SMALL_PIECE)))),
             Self::Large(large) => Some(large.next()),
             Self::Stream(_) => None,
+            Self::Parts(parts) => Some(parts.next()),
         }
     }
 }
 
+fn slice(bytes: &Bytes, start: u64, end: u64) -> Bytes {
+    let at = |position| usize::try_from(position).unwrap_or(usize::MAX);
+    let end = at(end).min(bytes.len());
+    bytes.slice(at(start).min(end)..end)
+}
+
+impl Segment {
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Range(start, end) => end.saturating_sub(*start),
+        }
+    }
+}
+
+impl Parts {
+    fn next(&mut self) -> Result<Bytes, holdfast_site::Error> {
+        loop {
+            if let Some(large) = self.large.as_mut().filter(|large| large.left() > 0) {
+                let piece = large.next()?;
+                return Ok(self.sent(piece));
+            }
+            match (self.segments.pop_front(), self.large.as_mut()) {
+                (Some(Segment::Bytes(bytes)), _) => return Ok(self.sent(bytes)),
+                (Some(Segment::Range(start, end)), Some(large)) => large.go_to(start, end),
+                _ => return Err(ends_early()),
+            }
+        }
+    }
+
+    fn sent(&mut self, piece: Bytes) -> Bytes {
+        self.left = self.left.saturating_sub(piece.len() as u64);
+        piece
+    }
+}
+
 impl Large {
+    fn new(reader: Reader, share: Share, start: u64, end: u64) -> Self {
+        Self {
+            reader,
+            position: start,
+            end,
+            chunk: Bytes::new(),
+            share,
+        }
+    }
+
+    fn left(&self) -> u64 {
+        self.end.saturating_sub(self.position)
+    }
+
+    fn go_to(&mut self, start: u64, end: u64) {
+        (self.position, self.end) = (start, end);
+        self.chunk = Bytes::new();
+    }
+
     /// Reads at most 1 MiB; decrypting that takes about a millisecond, less than handing it to another thread would.
     fn next(&mut self) -> Result<Bytes, holdfast_site::Error> {
         if self.chunk.is_empty() {
             self.chunk = self.reader.read_at(self.position)?;
         }
-        let left = usize::try_from(self.end.saturating_sub(self.position)).unwrap_or(usize::MAX);
+        let left = usize::try_from(self.left()).unwrap_or(usize::MAX);
         let part = self.chunk.split_to(PIECE.min(left).min(self.chunk.len()));
         if part.is_empty() {
-            return Err(holdfast_site::Error::Damaged(
-                "a blob ends too early".to_owned(),
-            ));
+            return Err(ends_early());
         }
         self.position = self.position.saturating_add(part.len() as u64);
         // A slice would keep the whole chunk in memory, next to the following one.
@@ -110,6 +198,10 @@ impl Large {
             _share: Arc::clone(&self.share),
         }))
     }
+}
+
+fn ends_early() -> holdfast_site::Error {
+    holdfast_site::Error::Damaged("a blob ends too early".to_owned())
 }
 
 impl From<String> for Body {

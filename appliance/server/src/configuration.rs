@@ -55,7 +55,7 @@ pub(crate) fn note(
     match store.commit_blocking(batch) {
         // Pages are served even from a full disk; the change is noted at the next start that has room.
         Err(error) if error.is_full() => {
-            crate::record::note("config-change-not-kept", &error.to_string());
+            crate::record::note_at_start("config-change-not-kept", &error.to_string());
             Ok(())
         }
         outcome => Ok(outcome.map(drop)?),

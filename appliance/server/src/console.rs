@@ -73,7 +73,7 @@ impl Shared {
                 .filter(|_| enrolling)
                 .map(|shown| shown.remaining(now).as_secs()),
             site: self.settings.site.url(),
-            portal: self.settings.portal.url(),
+            portal: self.settings.portal_url(),
             version: self.settings.version.clone(),
             devices,
             note: self.recovery.note(),

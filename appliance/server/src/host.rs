@@ -1,25 +1,50 @@
-//! Which of our hosts a request is for (RFC 9110, section 7.2; RFC 9113, section 8.3.1).
+//! Which of our hosts a request is for (RFC 9110, section 7.2; RFC 9113, section 8.3.1), and what it names there.
 
-use http::Request;
+use holdfast_site::{RequestPath, pages};
 use http::header::HOST;
+use http::request::Parts;
+use http::uri::{Authority, Scheme};
 
-use crate::rejection::Rejection;
+use crate::rejection::{Rejection, Voice};
 use crate::settings::Settings;
+
+/// Where everything of Holdfast itself lives that shares a host with pages; no page can be pushed there.
+const OWN: &str = "/.holdfast";
+/// Where browsers send their reports, on every host.
+pub(crate) const REPORT: &str = "/.holdfast/report";
 
 /// A host of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Host {
     Site,
     Portal,
+    /// One name for both (law 11): the portal is below [`OWN`].
+    Both,
 }
 
-pub(crate) fn route<B>(settings: &Settings, request: &Request<B>) -> Result<Host, Rejection> {
-    let mut fields = request.headers().get_all(HOST).iter();
+/// What a request names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A page of the site.
+    Page,
+    /// The portal's first page.
+    Status,
+    /// The health check.
+    Health,
+    /// The style sheet of our own pages.
+    Style,
+    /// Where reports go.
+    Report,
+}
+
+/// The host that a request is for.
+pub(crate) fn route(settings: &Settings, parts: &Parts) -> Result<Host, Rejection> {
+    let mut fields = parts.headers.get_all(HOST).iter();
     let field = fields
         .next()
         .map(|value| value.to_str().map_err(|_| Rejection::Host))
         .transpose()?;
-    let target = request.uri().authority().map(http::uri::Authority::as_str);
+    let target = parts.uri.authority().map(Authority::as_str);
     let authority = match (target, field) {
         _ if fields.next().is_some() => return Err(Rejection::Host),
         (Some(target), Some(field)) if !target.eq_ignore_ascii_case(field) => {
@@ -28,11 +53,109 @@ pub(crate) fn route<B>(settings: &Settings, request: &Request<B>) -> Result<Host
         (Some(authority), _) | (None, Some(authority)) => authority,
         (None, None) => return Err(Rejection::Host),
     };
+    // An `http` target that came by TLS is another origin (RFC 9110, sections 4.2.1 and 7.4).
+    if parts
+        .uri
+        .scheme()
+        .is_some_and(|scheme| *scheme != Scheme::HTTPS)
+    {
+        return Err(Rejection::Misdirected);
+    }
     if settings.site.is(authority) {
-        Ok(Host::Site)
+        Ok(if settings.one_name() {
+            Host::Both
+        } else {
+            Host::Site
+        })
     } else if settings.portal.is(authority) {
         Ok(Host::Portal)
     } else {
         Err(Rejection::Misdirected)
+    }
+}
+
+impl Host {
+    pub(crate) fn has_pages(self) -> bool {
+        self != Self::Portal
+    }
+
+    /// What a path names on this host.
+    pub(crate) fn target(self, path: &RequestPath) -> Option<Target> {
+        let own = path.stem().strip_prefix(OWN);
+        let own = own.filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        if own.is_some() && !path.is_folder() {
+            if path.stem() == REPORT {
+                return Some(Target::Report);
+            }
+            if path.stem() == pages::style_path() {
+                return Some(Target::Style);
+            }
+        }
+        let within = match (self, own) {
+            (Self::Portal, None) => path.stem(),
+            (Self::Both, Some(within)) => within,
+            (Self::Site | Self::Both, None) => return Some(Target::Page),
+            (Self::Portal | Self::Site, Some(_)) => return None,
+        };
+        match (within, path.is_folder()) {
+            ("", _) => Some(Target::Status),
+            ("/healthz", false) => Some(Target::Health),
+            _ => None,
+        }
+    }
+
+    /// Where this host's portal begins.
+    pub(crate) fn home(self, voice: Voice) -> &'static str {
+        match (self, voice) {
+            (Self::Both, Voice::Portal) => "/.holdfast/",
+            _ => "/",
+        }
+    }
+}
+
+impl Target {
+    /// The methods that it knows (RFC 9110, section 10.2.1).
+    pub(crate) fn methods(self) -> &'static str {
+        match self {
+            Self::Report => "POST, OPTIONS",
+            _ => "GET, HEAD, OPTIONS",
+        }
+    }
+
+    /// Whose voice answers on a host.
+    pub(crate) fn voice(self, host: Host) -> Voice {
+        match (self, host) {
+            (Self::Page, _) | (_, Host::Site) => Voice::Site,
+            _ => Voice::Portal,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_host_has_its_own_paths_and_the_own_folder_is_never_a_page() {
+        use Target::{Health, Page, Report, Status, Style};
+        let style = pages::style_path();
+        for (path, site, portal, both) in [
+            ("/", Some(Page), Some(Status), Some(Page)),
+            ("/healthz", Some(Page), Some(Health), Some(Page)),
+            ("/a", Some(Page), None, Some(Page)),
+            ("/.holdfast/", None, None, Some(Status)),
+            ("/.holdfast", None, None, Some(Status)),
+            ("/%2eholdfast/", None, None, Some(Status)),
+            ("/.holdfast/healthz", None, None, Some(Health)),
+            ("/.holdfast/x", None, None, None),
+            ("/.holdfastx", Some(Page), None, Some(Page)),
+            (REPORT, Some(Report), Some(Report), Some(Report)),
+            (style, Some(Style), Some(Style), Some(Style)),
+        ] {
+            let path = RequestPath::decode(path).unwrap();
+            let found = [Host::Site, Host::Portal, Host::Both].map(|host| host.target(&path));
+            assert_eq!(found, [site, portal, both], "{path:?}");
+        }
     }
 }

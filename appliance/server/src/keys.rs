@@ -135,7 +135,8 @@ fn kept_identity(store: &Store, now: Timestamp) -> Result<KeyPair, Error> {
 fn kept_web(store: &Store, settings: &Settings, now: Timestamp) -> Result<Credential, Error> {
     const NAME: &str = "web";
     let what = "web certificate";
-    let names = vec![settings.site.host.clone(), settings.portal.host.clone()];
+    let mut names = vec![settings.site.host.clone(), settings.portal.host.clone()];
+    names.dedup();
     let kept = store.snapshot()?.find::<KeyRecord>(NAME)?;
     let kept = match kept {
         Some(kept) if kept.names == names => kept,

@@ -18,6 +18,7 @@ mod error;
 mod handlers;
 mod headers;
 mod host;
+mod id;
 mod keys;
 mod limits;
 pub mod machine;

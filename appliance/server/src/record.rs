@@ -1,53 +1,25 @@
-//! One JSON line per request on standard error, without query strings, codes or proofs.
+//! Records of what happened, one JSON line each on standard error, without query strings, codes or proofs.
+//!
+//! Lines are put into a bounded buffer, which a thread of its own writes out, at the latest 250 ms after the first of
+//! them. So no request waits for the reader of standard error. If that one stalls, the buffer fills; further lines are
+//! counted, and the count is written when there is room again.
 
-use std::io::Write as _;
+mod line;
+mod writer;
+
+use http::Response;
+use http::request::Parts;
+use serde::Serialize;
 
 use holdfast_policy::Principal;
-use http::{Request, Response};
-use serde::Serialize;
 
 use crate::body::Body;
 use crate::connection::{Connection, Side};
 use crate::rejection::Rejection;
 use crate::request::RequestContext;
 use crate::server::Shared;
-
-/// Most characters of a path or host that are recorded.
-const LONGEST: usize = 1024;
-
-/// What is noted before the request is consumed.
-pub(crate) struct Line {
-    peer: String,
-    channel: &'static str,
-    protocol: String,
-    method: String,
-    host: String,
-    path: String,
-}
-
-#[derive(Serialize)]
-struct Access<'a> {
-    time: String,
-    kind: &'static str,
-    request: &'a str,
-    peer: &'a str,
-    channel: &'a str,
-    protocol: &'a str,
-    method: &'a str,
-    host: &'a str,
-    path: &'a str,
-    principal: &'a str,
-    status: u16,
-    bytes: u64,
-    micros: u64,
-}
-
-/// What is not kept could not be removed.
-#[derive(Serialize)]
-struct NotCollected {
-    kind: &'static str,
-    reason: String,
-}
+use line::Line;
+pub(crate) use writer::Records;
 
 /// An event that could not be kept.
 #[derive(Serialize)]
@@ -60,120 +32,100 @@ struct Lost<'a> {
 #[derive(Serialize)]
 struct Refusal<'a> {
     kind: &'static str,
-    request: &'a str,
-    reason: String,
+    request: String,
+    reason: &'a str,
 }
 
-impl Line {
-    pub(crate) fn new<B>(connection: &Connection, request: &Request<B>) -> Self {
-        let host = request
-            .uri()
-            .authority()
-            .map(http::uri::Authority::as_str)
-            .or_else(|| {
-                request
-                    .headers()
-                    .get(http::header::HOST)
-                    .and_then(|value| value.to_str().ok())
-            });
-        Self {
-            peer: connection.peer.ip().to_canonical().to_string(),
-            channel: match connection.side {
-                Side::Web => "web",
-                Side::Device(_) => "device",
-            },
-            protocol: format!("{:?}", request.version()),
-            method: clip(request.method().as_str()),
-            host: clip(host.unwrap_or_default()),
-            path: clip(request.uri().path()),
-        }
-    }
-
-    pub(crate) fn write(
-        self,
-        shared: &Shared,
-        context: &RequestContext,
-        response: &Response<Body>,
-    ) {
-        let elapsed = shared
-            .clock
-            .monotonic()
-            .saturating_duration_since(context.start);
-        let access = Access {
-            time: shared.clock.now().to_string(),
-            kind: "access",
-            request: &context.id,
-            peer: &self.peer,
-            channel: self.channel,
-            protocol: &self.protocol,
-            method: &self.method,
-            host: &self.host,
-            path: &self.path,
-            principal: match &context.principal {
+/// Notes a request that was answered.
+pub(crate) fn access(
+    shared: &Shared,
+    connection: &Connection,
+    parts: &Parts,
+    context: &RequestContext,
+    response: &Response<Body>,
+) {
+    let elapsed = shared
+        .clock
+        .monotonic()
+        .saturating_duration_since(context.start);
+    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+    let field = parts.headers.get(http::header::HOST);
+    let host = authority.or_else(|| field.and_then(|value| value.to_str().ok()));
+    let now = shared.clock.now();
+    shared.records.push(now, |time, text| {
+        Line::begin(text, "time")
+            .raw(time)
+            .raw("\",\"kind\":\"access\",\"request\":\"")
+            .show(&context.id)
+            .raw("\",\"peer\":\"")
+            .show(&connection.peer.ip().to_canonical())
+            .raw(match connection.side {
+                Side::Web => "\",\"channel\":\"web\",\"protocol\":\"",
+                Side::Device(_) => "\",\"channel\":\"device\",\"protocol\":\"",
+            })
+            .debug(&parts.version)
+            .raw("\",\"method\":")
+            .text(parts.method.as_str())
+            .raw(",\"host\":")
+            .text(host.unwrap_or_default())
+            .raw(",\"path\":")
+            .text(parts.uri.path())
+            .raw(",\"principal\":")
+            .text(match &context.principal {
                 Principal::Visitor => "visitor",
                 Principal::Device { fingerprint, .. } => fingerprint,
-            },
-            status: response.status().as_u16(),
-            bytes: response.body().len(),
-            micros: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
-        };
-        write_line(&access);
-    }
+            })
+            .raw(",\"status\":")
+            .show(&response.status().as_u16())
+            .raw(",\"bytes\":")
+            .show(&response.body().len())
+            .raw(",\"micros\":")
+            .show(&elapsed.as_micros())
+            .end();
+    });
 }
 
 /// Notes why we ourselves failed; refusals that are the client's doing show in the access line.
-pub(crate) fn refusal(context: &RequestContext, rejection: &Rejection) {
+pub(crate) fn refusal(shared: &Shared, context: &RequestContext, rejection: &Rejection) {
     if let Rejection::Internal(reason) = rejection {
-        write_line(&Refusal {
+        shared.records.note(&Refusal {
             kind: "failure",
-            request: &context.id,
-            reason: reason.clone(),
+            request: context.id.to_string(),
+            reason,
         });
     }
 }
 
 /// Notes an event that found no room in the store.
-pub(crate) fn lost(event: &holdfast_audit::Event, error: &holdfast_store::Error) {
-    write_line(&Lost {
+pub(crate) fn lost(
+    records: &Records,
+    event: &holdfast_audit::Event,
+    error: &holdfast_store::Error,
+) {
+    records.note(&Lost {
         kind: "event-not-kept",
         event,
         reason: error.to_string(),
     });
 }
 
+/// Notes something at the start, before there is a buffer and anyone who would wait.
+pub(crate) fn note_at_start(kind: &'static str, reason: &str) {
+    eprintln!("{}", serde_json::json!({ "kind": kind, "reason": reason }));
+}
+
 /// Notes something that the operator should know and that belongs to no request.
-pub(crate) fn note(kind: &'static str, reason: &str) {
+pub(crate) fn note(records: &Records, kind: &'static str, reason: &str) {
     #[derive(Serialize)]
     struct Note<'a> {
         kind: &'static str,
         reason: &'a str,
     }
-    write_line(&Note { kind, reason });
-}
-
-/// Notes why what is not kept could not be removed; it is tried again.
-pub(crate) fn not_collected(reason: String) {
-    write_line(&NotCollected {
-        kind: "not-collected",
-        reason,
-    });
+    records.note(&Note { kind, reason });
 }
 
 /// Notes how many connections were closed at once since the last such line.
-pub(crate) fn shed(time: &str, connections: u64) {
+pub(crate) fn shed(records: &Records, time: &str, connections: u64) {
     let kind = "connections-shed";
-    write_line(&serde_json::json!({ "time": time, "kind": kind, "connections": connections }));
-}
-
-fn write_line(line: &impl Serialize) {
-    let Ok(mut text) = serde_json::to_vec(line) else {
-        return;
-    };
-    text.push(b'\n');
-    // Where standard error is gone there is nowhere left to say so.
-    let _ = std::io::stderr().lock().write_all(&text);
-}
-
-fn clip(text: &str) -> String {
-    text.chars().take(LONGEST).collect()
+    records.note(&serde_json::json!({ "time": time, "kind": kind, "connections": connections }));
 }

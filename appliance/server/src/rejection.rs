@@ -2,10 +2,12 @@
 
 use holdfast_policy::Denied;
 use holdfast_site::{PathError, pages};
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
 use http::{Response, StatusCode};
 
 use crate::body::Body;
+use crate::headers;
+use crate::id::RequestId;
 use crate::machine::Unavailable;
 use crate::protocol::Problem;
 use crate::request::RequestContext;
@@ -29,8 +31,18 @@ pub(crate) enum Rejection {
     Path(PathError),
     /// The method is not one of these.
     Method(&'static str),
+    /// The method is none that we know (RFC 9110, section 9.1).
+    Unimplemented,
     /// Nothing is there.
     NotFound,
+    /// The client refuses every form in which the page is there, the file as it is included.
+    NotAcceptable,
+    /// A precondition of the request does not hold.
+    Precondition,
+    /// The body has another type than these.
+    MediaType(&'static str),
+    /// Another site's page sent it.
+    ForeignOrigin,
     /// Policy said no.
     Denied(Denied),
     /// The body is not what the route takes.
@@ -76,8 +88,12 @@ impl Rejection {
             }
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unimplemented => StatusCode::NOT_IMPLEMENTED,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Denied(_) | Self::Enrolment(_) => StatusCode::FORBIDDEN,
+            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Self::Precondition => StatusCode::PRECONDITION_FAILED,
+            Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Denied(_) | Self::Enrolment(_) | Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
@@ -99,7 +115,12 @@ impl Rejection {
             Self::Misdirected => "This host is not served here",
             Self::Path(_) => "This address cannot be a page",
             Self::Method(_) => "This method is not allowed here",
+            Self::Unimplemented => "This method is not known here",
             Self::NotFound => "There is no such page",
+            Self::NotAcceptable => "No form of this page is accepted",
+            Self::Precondition => "The page is another one by now",
+            Self::MediaType(_) => "This type of content is not taken here",
+            Self::ForeignOrigin => "This is not taken from other sites",
             Self::Denied(_) => "This is not permitted",
             Self::Body(_) => "The request's body is wrong",
             Self::TooLarge(_) => "The request is too large",
@@ -120,7 +141,7 @@ impl Rejection {
         }
     }
 
-    fn detail(&self, id: &str) -> String {
+    fn detail(&self, id: RequestId) -> String {
         match self {
             Self::Host => "Send exactly one Host, the same as in the address.".to_owned(),
             Self::Misdirected => "Use the host name and port that the operator gave you; \
@@ -130,7 +151,14 @@ impl Rejection {
                 format!("Its path {why}. Check the address, or start from the first page.")
             }
             Self::Method(allowed) => format!("Use {allowed}."),
+            Self::Unimplemented => "Use GET.".to_owned(),
             Self::NotFound => "Check the address, or start from the first page.".to_owned(),
+            Self::NotAcceptable => {
+                "Allow br, zstd, gzip or identity in Accept-Encoding.".to_owned()
+            }
+            Self::Precondition => "Load it again, and go on from what it is now.".to_owned(),
+            Self::MediaType(types) => format!("Send {types}."),
+            Self::ForeignOrigin => "Send it from a page of this host.".to_owned(),
             Self::Denied(denied) => denied.to_string(),
             Self::Body(why) => why.clone(),
             Self::TooLarge(limit) => format!("At most {limit} are taken here; send less at once."),
@@ -166,27 +194,37 @@ impl Rejection {
 
     pub(crate) fn into_response(self, context: &RequestContext) -> Response<Body> {
         let status = self.status();
-        let detail = self.detail(&context.id);
-        let (kind, text) = if context.voice == Voice::Api {
+        let detail = self.detail(context.id);
+        let mut response = if context.voice == Voice::Api {
             let problem = Problem {
                 kind: "about:blank".to_owned(),
                 title: self.title().to_owned(),
                 status: status.as_u16(),
                 detail,
-                instance: context.id.clone(),
+                instance: context.id.to_string(),
             };
             let text = serde_json::to_string(&problem).unwrap_or_default();
-            ("application/problem+json", text)
+            let mut response = Response::new(Body::from(text));
+            *response.status_mut() = status;
+            let kind = HeaderValue::from_static("application/problem+json");
+            response.headers_mut().insert(CONTENT_TYPE, kind);
+            response
         } else {
-            (
-                "text/html; charset=utf-8",
-                pages::error(status.as_u16(), self.title(), &detail),
-            )
+            let notice = pages::Notice {
+                status: status.as_u16(),
+                title: self.title(),
+                text: &detail,
+                request: &context.id.to_string(),
+            };
+            headers::own_page(status, |nonce| {
+                let frame = pages::Frame {
+                    nonce,
+                    home: context.home,
+                };
+                pages::error(&frame, &notice)
+            })
         };
-        let mut response = Response::new(Body::from(text));
-        *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         match self {
             Self::Method(allowed) => {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));
@@ -200,6 +238,10 @@ impl Rejection {
             // What comes behind such a request may not be the next one. (hyper leaves this out on HTTP/2.)
             Self::LengthRequired | Self::Malformed(_) => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            // RFC 9110, section 12.5.3: the answer may name what would be understood.
+            Self::NotAcceptable => {
+                headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
             }
             _ => {}
         }

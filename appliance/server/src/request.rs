@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use holdfast_policy::{
-    Appliance, ChangeCertificate, Channel, Context, Enrol, InviteDevice, Portal, PowerOff,
-    Principal, Publish, ReadCertificate, ReadConfiguration, ReadDevices, ReadLogs, ReadStatus,
-    Reboot, RevokeDevice, Site, StatusPage, View,
+    Appliance, ChangeCertificate, Channel, Context, Enrol, InviteDevice, Portal, PortalAsset,
+    PowerOff, Principal, Publish, ReadCertificate, ReadConfiguration, ReadDevices, ReadLogs,
+    ReadStatus, Reboot, Report, RevokeDevice, Site, StatusPage, View,
 };
 use holdfast_site::RequestPath;
-use http::{Method, Request, Response};
+use http::header::{ALLOW, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::api;
@@ -22,7 +24,8 @@ use crate::connection::{Connection, Side};
 use crate::device;
 use crate::handlers::{self, Page};
 use crate::headers;
-use crate::host::{self, Host};
+use crate::host::{self, Host, Target};
+use crate::id::RequestId;
 use crate::limits::{Class, shape};
 use crate::record;
 use crate::rejection::{Rejection, Voice};
@@ -31,9 +34,11 @@ use crate::server::Shared;
 /// What is known of one request, made once and passed along.
 pub(crate) struct RequestContext {
     /// Name of the request in log, audit and errors.
-    pub(crate) id: String,
+    pub(crate) id: RequestId,
     /// In which form errors are told, and which headers belong to the answer.
     pub(crate) voice: Voice,
+    /// Where people go on from an error.
+    pub(crate) home: &'static str,
     /// Who asks, as far as it is known.
     pub(crate) principal: Principal,
     /// Start, on the monotonic clock.
@@ -52,21 +57,25 @@ pub(crate) async fn answer(
 ) -> Response<Body> {
     let number = shared.requests.fetch_add(1, Ordering::Relaxed);
     let mut context = RequestContext {
-        id: format!("{:08x}-{number}", shared.boot),
+        id: RequestId {
+            boot: shared.boot,
+            number,
+        },
         voice: Voice::Site,
+        home: "/",
         principal: Principal::Visitor,
         start: shared.clock.monotonic(),
         head: request.method() == Method::HEAD,
     };
-    let line = record::Line::new(connection, &request);
+    let (parts, body) = request.into_parts();
     let answer = match &connection.side {
-        Side::Web => web(shared, connection, &mut context, &request),
-        Side::Device(_) => device(shared, connection, &mut context, request).await,
+        Side::Web => web(shared, connection, &mut context, &parts, body).await,
+        Side::Device(_) => device(shared, connection, &mut context, &parts, body).await,
     };
     let mut response = match answer {
         Ok(response) => response,
         Err(rejection) => {
-            record::refusal(&context, &rejection);
+            record::refusal(shared, &context, &rejection);
             if let (Rejection::Denied(denied), Side::Device(binding)) =
                 (&rejection, &connection.side)
             {
@@ -86,58 +95,130 @@ pub(crate) async fn answer(
         }
     }
     headers::add(shared, &context, &mut response);
-    line.write(shared, &context, &response);
+    record::access(shared, connection, &parts, &context, &response);
     response
 }
 
 /// HTTPS as browsers speak it: pages and portal.
-fn web(
+async fn web(
     shared: &Arc<Shared>,
     connection: &Connection,
     context: &mut RequestContext,
-    request: &Request<Incoming>,
+    parts: &Parts,
+    body: Incoming,
 ) -> Answer {
     // limits
-    let host = host::route(&shared.settings, request);
+    let host = host::route(&shared.settings, parts);
     let class = match host {
-        _ if *request.method() == Method::POST => Class::Report,
+        _ if parts.method == Method::POST => Class::Report,
         Ok(Host::Portal) => Class::Portal,
         _ => Class::Page,
     };
     shared.limits.request(connection.peer.ip(), class)?;
-    shape::bounded(&shared.limits.limits, request)?;
-    shape::web(request)?;
+    shape::bounded(&shared.limits.limits, parts)?;
+    shape::web(parts)?;
     // route
     let host = host?;
-    context.voice = match host {
-        Host::Site => Voice::Site,
-        Host::Portal => Voice::Portal,
+    let reading = matches!(parts.method, Method::GET | Method::HEAD);
+    let known = if reading && host.has_pages() {
+        Page::known(shared, &parts.uri)
+    } else {
+        None
     };
-    let path = RequestPath::decode(request.uri().path()).map_err(Rejection::Path)?;
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Err(Rejection::Method("GET, HEAD"));
+    let (target, path) = match known {
+        // Its path was decoded before, on the same host.
+        Some(_) => (Target::Page, None),
+        None => {
+            context.voice = Target::Status.voice(host);
+            if let Some(answer) = of_the_whole_server(parts) {
+                return answer;
+            }
+            let path = RequestPath::decode(parts.uri.path()).map_err(Rejection::Path)?;
+            context.home = host.home(context.voice);
+            (host.target(&path).ok_or(Rejection::NotFound)?, Some(path))
+        }
+    };
+    context.voice = target.voice(host);
+    context.home = host.home(context.voice);
+    match (&parts.method, target) {
+        (&Method::OPTIONS, _) => return allowed(target.methods()),
+        (&Method::GET | &Method::HEAD, Target::Report) => {
+            return Err(Rejection::Method(target.methods()));
+        }
+        (&Method::GET | &Method::HEAD, _) | (&Method::POST, Target::Report) => {}
+        (method, _) if is_known(method) => return Err(Rejection::Method(target.methods())),
+        _ => return Err(Rejection::Unimplemented),
     }
     // session: nobody can sign in before the portal exists
+    let who = &context.principal;
+    let policy = &shared.policy;
     let channel = Context {
         channel: Channel::Web,
     };
     // resolve → decide → handle
-    match host {
-        Host::Site => {
-            let page = Page::resolve(shared, &path, request.uri().query())?;
-            let permit = shared
-                .policy
-                .decide::<View<Page>>(&context.principal, page, &channel)?;
-            handlers::page(permit, shared, request)
+    match target {
+        Target::Page => {
+            let page = match (known, &path) {
+                (Some(page), _) => page,
+                (None, Some(path)) => Page::resolve(shared, path, &parts.uri)?,
+                (None, None) => return Err(Rejection::NotFound),
+            };
+            let permit = policy.decide::<View<Page>>(who, page, &channel)?;
+            handlers::page(permit, shared, context, parts)
         }
-        Host::Portal => {
-            let portal = &context.principal;
-            let permit = shared
-                .policy
-                .decide::<StatusPage>(portal, Portal, &channel)?;
-            handlers::portal(permit, shared, &path)
+        Target::Status => {
+            let permit = policy.decide::<StatusPage>(who, Portal, &channel)?;
+            Ok(handlers::status(permit, shared, context))
+        }
+        Target::Health => {
+            let permit = policy.decide::<StatusPage>(who, Portal, &channel)?;
+            Ok(handlers::health(permit))
+        }
+        Target::Style => {
+            let permit = policy.decide::<PortalAsset>(who, Portal, &channel)?;
+            Ok(handlers::style(permit))
+        }
+        Target::Report => {
+            let permit = policy.decide::<Report>(who, Portal, &channel)?;
+            handlers::report(permit, shared, context, parts, body).await
         }
     }
+}
+
+/// `OPTIONS *` (RFC 9110, section 9.3.7); no other method has this target.
+fn of_the_whole_server(parts: &Parts) -> Option<Answer> {
+    if parts.uri.path() != "*" {
+        return None;
+    }
+    Some(match parts.method {
+        Method::OPTIONS => allowed("GET, HEAD, POST, OPTIONS"),
+        _ => Err(Rejection::Path(holdfast_site::PathError::NotAbsolute)),
+    })
+}
+
+/// Tells the methods that a target knows. Nothing is asked of a policy, since nothing of the target is told.
+fn allowed(methods: &'static str) -> Answer {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let methods = HeaderValue::from_static(methods);
+    response.headers_mut().insert(ALLOW, methods);
+    Ok(response)
+}
+
+/// Whether it is one of RFC 9110, section 9.3, or of RFC 5789.
+fn is_known(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET
+            | Method::HEAD
+            | Method::POST
+            | Method::PUT
+            | Method::DELETE
+            | Method::CONNECT
+            | Method::OPTIONS
+            | Method::TRACE
+            | Method::PATCH
+    )
 }
 
 /// The device protocol.
@@ -145,21 +226,22 @@ async fn device(
     shared: &Arc<Shared>,
     connection: &Connection,
     context: &mut RequestContext,
-    request: Request<Incoming>,
+    parts: &Parts,
+    body: Incoming,
 ) -> Answer {
     context.voice = Voice::Api;
     let Side::Device(binding) = &connection.side else {
         return Err(Rejection::NotFound);
     };
     // limits
-    let class = match request.uri().path() {
+    let class = match parts.uri.path() {
         "/v1/enroll" => Class::Enrol,
         _ => Class::Device,
     };
     shared.limits.request(connection.peer.ip(), class)?;
-    shape::bounded(&shared.limits.limits, &request)?;
+    shape::bounded(&shared.limits.limits, parts)?;
     // route
-    let route = api::Route::find(request.method(), request.uri().path())?;
+    let route = api::Route::find(&parts.method, parts.uri.path())?;
     // session: looked up anew at every request, so that a revoked device is out at once
     let enrolled = device::is_enrolled(&shared.store.snapshot()?, &binding.client)?;
     context.principal = Principal::Device {
@@ -175,7 +257,7 @@ async fn device(
     match route {
         api::Route::Enrol => {
             let permit = policy.decide::<Enrol>(who, Appliance, &channel)?;
-            api::enrol(permit, shared, connection, binding, request.into_body()).await
+            api::enrol(permit, shared, connection, binding, body).await
         }
         api::Route::Status => {
             let permit = policy.decide::<ReadStatus>(who, Appliance, &channel)?;
@@ -183,15 +265,15 @@ async fn device(
         }
         api::Route::Missing => {
             let permit = policy.decide::<Publish>(who, Site, &channel)?;
-            api::missing(permit, shared, binding, request.into_body()).await
+            api::missing(permit, shared, binding, body).await
         }
         api::Route::Blobs => {
             let permit = policy.decide::<Publish>(who, Site, &channel)?;
-            api::blobs(permit, shared, binding, request.into_body()).await
+            api::blobs(permit, shared, binding, body).await
         }
         api::Route::Commit => {
             let permit = policy.decide::<Publish>(who, Site, &channel)?;
-            api::commit(permit, shared, context, binding, request.into_body()).await
+            api::commit(permit, shared, context, binding, body).await
         }
         api::Route::Versions => {
             let permit = policy.decide::<Publish>(who, Site, &channel)?;
@@ -199,7 +281,7 @@ async fn device(
         }
         api::Route::Logs => {
             let permit = policy.decide::<ReadLogs>(who, Appliance, &channel)?;
-            api::logs(permit, shared, binding, request.uri()).await
+            api::logs(permit, shared, binding, &parts.uri).await
         }
         api::Route::Configuration => {
             let permit = policy.decide::<ReadConfiguration>(who, Appliance, &channel)?;
@@ -211,7 +293,7 @@ async fn device(
         }
         api::Route::InstallCertificate => {
             let permit = policy.decide::<ChangeCertificate>(who, Appliance, &channel)?;
-            api::certificate::install(permit, shared, context, binding, request.into_body()).await
+            api::certificate::install(permit, shared, context, binding, body).await
         }
         api::Route::RemoveCertificate => {
             let permit = policy.decide::<ChangeCertificate>(who, Appliance, &channel)?;
@@ -227,7 +309,7 @@ async fn device(
         }
         api::Route::Revoke => {
             let permit = policy.decide::<RevokeDevice>(who, Appliance, &channel)?;
-            api::devices::revoke(permit, shared, context, binding, request.into_body()).await
+            api::devices::revoke(permit, shared, context, binding, body).await
         }
         api::Route::Reboot => {
             let permit = policy.decide::<Reboot>(who, Appliance, &channel)?;
@@ -239,7 +321,7 @@ async fn device(
         }
         api::Route::Activate => {
             let permit = policy.decide::<Publish>(who, Site, &channel)?;
-            api::activate(permit, shared, context, binding, request.into_body()).await
+            api::activate(permit, shared, context, binding, body).await
         }
         api::Route::Manifest(version) => {
             let permit = policy.decide::<Publish>(who, Site, &channel)?;

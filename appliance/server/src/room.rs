@@ -1,14 +1,16 @@
 //! Room in memory for the bodies that clients have yet to take.
 //!
 //! A client that asks and does not read (HTTP/2 with a window of 0, a stalled HTTP/1.1 connection) keeps its answer in
-//! memory. So what all answers hold together is bounded: one chunk for each large blob on its way, and each small blob
-//! once, however many clients it is on its way to. Without room a request is refused, and can be repeated.
+//! memory. So what all answers and the cache hold together is bounded: one chunk for each large blob on its way, and the
+//! small blobs that are in memory, each from the moment it is read until the cache and the last client have let it go. One
+//! that is in memory already costs no more room, however many clients it is on its way to. Without room a request is
+//! refused, and can be repeated.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use holdfast_site::{BlobRef, Digest, Reader, Site};
+use holdfast_site::{BlobRef, Reader, Site};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::rejection::Rejection;
@@ -18,17 +20,15 @@ use crate::rejection::Rejection;
 const CHUNK: u64 = 1024 * 1024;
 /// Most large blobs on their way at once; each takes a chunk.
 const LARGE: usize = 24;
-/// Most KiB of small blobs on their way at once.
-const SMALL_KIB: usize = 24 * 1024;
-/// Entries of the list of small blobs above which those that nobody holds any more are swept out.
-const SWEEP: usize = 1024;
+/// Most bytes of small blobs that only clients hold: what is beyond the cache's bound.
+const SMALL: u64 = 24 * 1024 * 1024;
 
 /// What is left of the room.
 pub(crate) struct Room {
     large: Arc<Semaphore>,
-    small: Arc<Semaphore>,
-    /// The small blobs on their way. The cache may have dropped them since, and must not bring a second copy.
-    held: Mutex<HashMap<Digest, Weak<Held>>>,
+    /// Bytes of small blobs in memory.
+    small: Arc<AtomicU64>,
+    most: u64,
 }
 
 /// A part in the room; given back when the last piece of the body is gone.
@@ -42,116 +42,118 @@ pub(crate) enum Admitted {
     Large(Reader, Share),
 }
 
-struct Held {
-    bytes: Bytes,
-    _room: OwnedSemaphorePermit,
+/// A place for some bytes.
+struct Place {
+    bytes: u64,
+    of: Arc<AtomicU64>,
 }
 
-/// One client's hold on the bytes.
-struct Hold(Arc<Held>);
+/// Bytes in their place: it is given back with the last reference to them.
+struct Held {
+    bytes: Bytes,
+    _place: Place,
+}
 
-impl AsRef<[u8]> for Hold {
+impl AsRef<[u8]> for Held {
     fn as_ref(&self) -> &[u8] {
-        &self.0.bytes
+        &self.bytes
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.of.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
 impl Room {
-    pub(crate) fn new() -> Self {
+    /// Room for what a cache of `cache_bytes` holds, and for what clients hold beyond it.
+    pub(crate) fn new(cache_bytes: usize) -> Self {
+        let cache_bytes = u64::try_from(cache_bytes).unwrap_or(u64::MAX);
         Self {
             large: Arc::new(Semaphore::new(LARGE)),
-            small: Arc::new(Semaphore::new(SMALL_KIB)),
-            held: Mutex::default(),
+            small: Arc::default(),
+            most: cache_bytes.saturating_add(SMALL),
         }
     }
 
     /// Lets a blob's bytes into memory, or says that there is no room now.
     pub(crate) fn admit(&self, site: &Site, blob: BlobRef) -> Result<Admitted, Rejection> {
+        if let Some(bytes) = site.cached(&blob.sha256) {
+            return Ok(Admitted::Small(bytes));
+        }
         let failed = |error: holdfast_site::Error| Rejection::Internal(error.to_string());
         if blob.length > CHUNK {
             let share = Arc::clone(&self.large).try_acquire_owned();
             let share = Arc::new(share.map_err(|_| Rejection::Busy)?);
-            let reader = site.reader(blob).map_err(failed)?;
+            let reader = site.stored_reader(blob.sha256).map_err(failed)?;
             return Ok(Admitted::Large(reader, share));
         }
-        self.small(blob, || site.reader(blob)?.read_all())
-            .map(Admitted::Small)
-            .map_err(|error| error.map_or(Rejection::Busy, failed))
+        let place = self.place(blob.length).ok_or(Rejection::Busy)?;
+        let read = site
+            .stored_reader(blob.sha256)
+            .and_then(|reader| reader.read_all());
+        let bytes = place.hold(read.map_err(failed)?);
+        site.cache(blob.sha256, &bytes);
+        Ok(Admitted::Small(bytes))
     }
 
-    /// `Err(None)` means no room.
-    fn small<E>(
-        &self,
-        blob: BlobRef,
-        read: impl FnOnce() -> Result<Bytes, E>,
-    ) -> Result<Bytes, Option<E>> {
-        if let Some(held) = self.held().get(&blob.sha256).and_then(Weak::upgrade) {
-            return Ok(Bytes::from_owner(Hold(held)));
-        }
-        let kib = u32::try_from(blob.length.div_ceil(1024)).map_err(|_| None)?;
-        let room = Arc::clone(&self.small)
-            .try_acquire_many_owned(kib)
-            .map_err(|_| None)?;
-        let bytes = read().map_err(Some)?;
-        let mut list = self.held();
-        // Another request may have read it meanwhile: its copy is the one to share.
-        if let Some(held) = list.get(&blob.sha256).and_then(Weak::upgrade) {
-            return Ok(Bytes::from_owner(Hold(held)));
-        }
-        if list.len() > SWEEP {
-            list.retain(|_, held| held.strong_count() > 0);
-        }
-        let held = Arc::new(Held { bytes, _room: room });
-        list.insert(blob.sha256, Arc::downgrade(&held));
-        Ok(Bytes::from_owner(Hold(held)))
+    fn place(&self, bytes: u64) -> Option<Place> {
+        let of = Arc::clone(&self.small);
+        let more = |held: u64| held.checked_add(bytes).filter(|held| *held <= self.most);
+        of.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .ok()?;
+        Some(Place { bytes, of })
     }
+}
 
-    fn held(&self) -> MutexGuard<'_, HashMap<Digest, Weak<Held>>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+impl Place {
+    fn hold(self, bytes: Bytes) -> Bytes {
+        Bytes::from_owner(Held {
+            bytes,
+            _place: self,
+        })
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
-    fn read(bytes: &[u8]) -> Result<Bytes, ()> {
-        Ok(Bytes::copy_from_slice(bytes))
+    fn held(room: &Room) -> u64 {
+        room.small.load(Ordering::Relaxed)
     }
 
     #[test]
     fn a_small_blob_takes_its_room_once_until_its_last_piece_is_gone() {
-        let room = Room::new();
-        let bytes = vec![7; 3000];
-        let blob = BlobRef::of(&bytes);
-        let mut first = room.small(blob, || read(&bytes)).unwrap();
-        assert_eq!(room.small.available_permits(), SMALL_KIB - 3);
-        let again = room.small::<()>(blob, || panic!("read twice")).unwrap();
-        assert_eq!((&first[..], &again[..]), (&bytes[..], &bytes[..]));
-        assert_eq!(room.small.available_permits(), SMALL_KIB - 3);
-        drop(again);
-        let piece = first.split_to(10);
-        drop(first);
-        assert_eq!(room.small.available_permits(), SMALL_KIB - 3);
+        let room = Room::new(0);
+        let bytes = room.place(3000).unwrap().hold(Bytes::from(vec![7; 3000]));
+        assert_eq!(held(&room), 3000);
+        let (cached, mut sent) = (bytes.clone(), bytes);
+        let piece = sent.split_to(10);
+        drop((cached, sent));
+        assert_eq!((held(&room), piece.len()), (3000, 10));
         drop(piece);
-        assert_eq!(room.small.available_permits(), SMALL_KIB);
-        assert!(room.small(blob, || Err(())).is_err_and(|e| e.is_some()));
-        assert_eq!(room.small.available_permits(), SMALL_KIB);
+        assert_eq!(held(&room), 0);
+        // One that could not be read gives its place back.
+        drop(room.place(5000));
+        assert_eq!(held(&room), 0);
     }
 
     #[test]
     fn stalled_small_blobs_cannot_take_more_than_the_room() {
-        let room = Room::new();
+        let room = Room::new(CHUNK as usize);
         let mut kept = Vec::new();
-        for n in 0..24_u8 {
-            let bytes = vec![n; 1 << 20];
-            kept.push(room.small(BlobRef::of(&bytes), || read(b"read")).unwrap());
+        // The cache's megabyte, and 24 that clients hold.
+        for _ in 0..25 {
+            kept.push(room.place(CHUNK).unwrap());
         }
-        let one_more = BlobRef::of(b"x");
-        let refused = room.small::<()>(one_more, || panic!("read without room"));
-        assert!(refused.is_err_and(|error| error.is_none()));
+        assert!(room.place(1).is_none());
+        assert_eq!(held(&room), 25 * CHUNK);
         kept.pop();
-        assert!(room.small(one_more, || read(b"x")).is_ok());
+        assert!(room.place(CHUNK).is_some());
+        drop(kept);
+        assert_eq!(held(&room), 0);
     }
 }

@@ -23,10 +23,11 @@ use crate::enrolment::invitations::Invitations;
 use crate::enrolment::recovery::Recovery;
 use crate::enrolment::refusals::Refusals;
 use crate::error::Error;
+use crate::handlers::{Prepared, Reports};
 use crate::keys::Keys;
 use crate::limits::Bounds;
 use crate::machine::Machine;
-use crate::record;
+use crate::record::{self, Records};
 use crate::room::Room;
 use crate::settings::Settings;
 use crate::tls::Tls;
@@ -74,6 +75,9 @@ pub(crate) struct Shared {
     /// Whether it is to stop: answers that could go on for long end.
     pub(crate) ending: AtomicBool,
     pub(crate) room: Room,
+    pub(crate) prepared: Prepared,
+    pub(crate) reports: Reports,
+    pub(crate) records: Arc<Records>,
     pub(crate) requests: AtomicU64,
     pub(crate) boot: u32,
     pub(crate) show: watch::Sender<Show>,
@@ -152,7 +156,10 @@ impl Server {
             site: Site::open(store.clone(), settings.cache_bytes)?,
             policy: Policy::load()?,
             limits: Bounds::new(settings.limits.clone(), &clock),
-            room: Room::new(),
+            room: Room::new(settings.cache_bytes),
+            prepared: Prepared::default(),
+            reports: Reports::default(),
+            records: Records::open(),
             store,
             settings,
             clock,
@@ -176,6 +183,13 @@ impl Server {
         })
     }
 
+    /// Writes out the records that wait, for a panic hook: the process ends thereafter.
+    #[must_use]
+    pub fn at_panic(&self) -> impl Fn() + Send + Sync + 'static {
+        let records = Arc::clone(&self.shared.records);
+        move || records.flush_at_panic()
+    }
+
     /// What the console is to show, now and at each change.
     #[must_use]
     pub fn console(&self) -> watch::Receiver<Show> {
@@ -193,6 +207,7 @@ impl Server {
         ready: impl FnOnce(),
     ) -> Result<(), Error> {
         let Self { shared, listeners } = self;
+        shared.records.start()?;
         let (stopping, stopped) = watch::channel(false);
         for listener in listeners {
             let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -216,9 +231,13 @@ impl Server {
         let _ = stopping.send(true);
         // Every task holds a receiver until it is done.
         let _ = tokio::time::timeout(GRACE, stopping.closed()).await;
-        shared.keep_counted().await?;
-        shared.keep_counted_denials().await?;
-        shared.note(Kind::Stopped).await
+        let kept = shared.keep_counted().await;
+        let denials = shared.keep_counted_denials().await;
+        let noted = shared.note(Kind::Stopped).await;
+        let records = Arc::clone(&shared.records);
+        // Waits for the reader of standard error, for a second at most: nothing else is left to do.
+        let _ = tokio::task::spawn_blocking(move || records.finish()).await;
+        kept.and(denials).and(noted)
     }
 }
 
@@ -256,7 +275,7 @@ impl Shared {
     /// Counts a connection that was closed at once, since its client has its share already.
     pub(crate) fn note_shed(&self) {
         if let Some(connections) = self.limits.shed.note(self.clock.monotonic()) {
-            record::shed(&self.clock.now().to_string(), connections);
+            record::shed(&self.records, &self.clock.now().to_string(), connections);
         }
     }
 
@@ -265,7 +284,7 @@ impl Shared {
         let mut batch = Batch::new();
         holdfast_audit::append(&mut batch, event)?;
         match self.store.commit(batch).await {
-            Err(error) if error.is_full() => record::lost(event, &error),
+            Err(error) if error.is_full() => record::lost(&self.records, event, &error),
             outcome => drop(outcome?),
         }
         Ok(())

@@ -56,8 +56,12 @@ impl std::fmt::Display for Authority {
 pub struct Settings {
     /// Where the pages live.
     pub site: Authority,
-    /// Where the portal lives.
+    /// Where the portal lives. The same as `site`: one name for both, and the portal is below `/.holdfast/`.
     pub portal: Authority,
+    /// With one name for both: pages may run scripts all the same, so who publishes can act as an administrator.
+    pub publishers_are_admins: bool,
+    /// Whether a site's `_headers` may replace the security headers that we send.
+    pub headers_may_loosen: bool,
     /// The operator's Ed25519 public key; present: enrolment by it alone.
     pub operator: Option<[u8; 32]>,
     /// The server's identity key, PKCS#8 PEM, Ed25519; absent: made once and kept sealed.
@@ -90,6 +94,52 @@ impl Settings {
     /// The host names that the web certificate must cover.
     pub(crate) fn hosts(&self) -> [&str; 2] {
         [&self.site.host, &self.portal.host]
+    }
+}
+
+impl Settings {
+    /// Whether site and portal share a host name (law 11).
+    #[must_use]
+    pub fn one_name(&self) -> bool {
+        self.site == self.portal
+    }
+
+    /// Whether pages of the site may run scripts, send forms and keep their origin.
+    #[must_use]
+    pub fn pages_may_act(&self) -> bool {
+        !self.one_name() || self.publishers_are_admins
+    }
+
+    /// The URL of the portal's first page, without a slash at the end where the portal has a host of its own.
+    #[must_use]
+    pub fn portal_url(&self) -> String {
+        let url = self.portal.url();
+        if self.one_name() {
+            url + "/.holdfast/"
+        } else {
+            url
+        }
+    }
+}
+
+#[cfg(test)]
+impl Settings {
+    /// Settings with nothing but hosts.
+    pub(crate) fn for_tests(site: Authority, portal: Authority) -> Self {
+        Self {
+            site,
+            portal,
+            publishers_are_admins: false,
+            headers_may_loosen: false,
+            operator: None,
+            identity_key: None,
+            tls: None,
+            version: String::new(),
+            root_hash: None,
+            build_time: 0,
+            max_connections: 1,
+            cache_bytes: 0,
+        }
     }
 }
 

@@ -31,10 +31,15 @@ impl Cache {
 
     pub(crate) fn find(&self, digest: &Digest) -> Option<Bytes> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.clock = state.clock.saturating_add(1);
-        let now = state.clock;
+        let now = state.clock.saturating_add(1);
+        // One among the quarter used last is far from leaving: to move it up again would only cost.
+        let recent = u64::try_from(state.blobs.len() / 4).unwrap_or(u64::MAX);
         let (used, bytes) = state.blobs.get_mut(digest)?;
+        if now.saturating_sub(*used) <= recent {
+            return Some(bytes.clone());
+        }
         let (before, bytes) = (std::mem::replace(used, now), bytes.clone());
+        state.clock = now;
         state.by_use.remove(&before);
         state.by_use.insert(now, *digest);
         Some(bytes)

@@ -1,4 +1,4 @@
-//! Content encodings: making them on the workstation, choosing one per request.
+//! Content encodings, and making them on the workstation. Which one a request gets is for the server to negotiate.
 
 use std::io::Write as _;
 
@@ -60,87 +60,10 @@ impl Encoding {
     }
 }
 
-/// Chooses the encoding for an `Accept-Encoding` field among those that exist (RFC 9110, section 12.5.3).
-///
-/// The highest weight wins, at equal weights the most liked; `None` is identity, which also answers a client that
-/// accepts nothing that exists, since a page in a form it did not ask for helps more than a 406.
-#[must_use]
-pub fn negotiate(accept: Option<&str>, available: &[Encoding]) -> Option<Encoding> {
-    let accept = accept?;
-    let mut best: Option<(u16, Encoding)> = None;
-    for encoding in Encoding::ALL {
-        if !available.contains(&encoding) {
-            continue;
-        }
-        let weight = weight(accept, encoding.name())
-            .or_else(|| weight(accept, "*"))
-            .unwrap_or(0);
-        if weight > 0 && best.is_none_or(|(most, _)| weight > most) {
-            best = Some((weight, encoding));
-        }
-    }
-    let (weight_of_best, encoding) = best?;
-    let identity = weight(accept, "identity").unwrap_or(0);
-    (weight_of_best >= identity).then_some(encoding)
-}
-
-/// The weight of a coding in thousandths, if the field names it.
-fn weight(accept: &str, coding: &str) -> Option<u16> {
-    accept.split(',').find_map(|item| {
-        let mut parts = item.split(';').map(str::trim);
-        let name = parts.next()?;
-        let same = name.eq_ignore_ascii_case(coding)
-            || coding == "gzip" && name.eq_ignore_ascii_case("x-gzip");
-        if !same {
-            return None;
-        }
-        let quality = parts.find_map(|part| {
-            let (name, value) = part.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("q").then(|| value.trim())
-        });
-        Some(quality.map_or(1000, thousandths))
-    })
-}
-
-/// A qvalue (RFC 9110, section 12.4.2) in thousandths; anything else counts as not acceptable.
-fn thousandths(quality: &str) -> u16 {
-    let (whole, fraction) = quality.split_once('.').unwrap_or((quality, ""));
-    let digits = fraction.len() <= 3 && fraction.bytes().all(|digit| digit.is_ascii_digit());
-    match (whole, digits) {
-        ("1", true) if fraction.bytes().all(|digit| digit == b'0') => 1000,
-        ("0", true) => format!("{fraction:0<3}").parse().unwrap_or(0),
-        _ => 0,
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn accept_encoding_is_negotiated_by_weight_then_liking() {
-        use Encoding::{Brotli, Gzip, Zstd};
-        let all = Encoding::ALL;
-        for (accept, expected) in [
-            ("gzip, deflate, br, zstd", Some(Brotli)),
-            ("br;q=0.5, gzip", Some(Gzip)),
-            ("gzip;q=0.2, zstd;q=0.3", Some(Zstd)),
-            ("*", Some(Brotli)),
-            ("br;q=0, *;q=0.1", Some(Zstd)),
-            ("identity, gzip;q=0.5", None),
-            ("gzip;q=0", None),
-            ("GZIP ; Q=0.9", Some(Gzip)),
-            ("gzip;q=2", None),
-            ("gzip;q=1.000", Some(Gzip)),
-            ("", None),
-            ("deflate", None),
-        ] {
-            assert_eq!(negotiate(Some(accept), &all), expected, "{accept}");
-        }
-        assert_eq!(negotiate(None, &all), None);
-        assert_eq!(negotiate(Some("br, gzip"), &[Gzip]), Some(Gzip));
-    }
 
     #[test]
     fn encodings_give_the_bytes_back() {

@@ -1,8 +1,8 @@
 //! A site: a folder of pages, pushed as versions that name content-addressed blobs.
 //!
 //! On the workstation [`scan()`] finds the files, [`prepare()`] hashes and precompresses them into a [`Manifest`]. On the
-//! appliance [`Site`] keeps blobs and versions in the store, [`resolve()`] finds the page of a [`RequestPath`], and
-//! [`negotiate`] the encoding. Nothing here knows HTTP beyond names. [`pages`] holds the pages that Holdfast itself shows.
+//! appliance [`Site`] keeps blobs and versions in the store, [`resolve()`] finds the page of a [`RequestPath`].
+//! Nothing here knows HTTP beyond names. [`pages`] holds the pages that Holdfast itself shows.
 
 mod blobs;
 mod cache;
@@ -31,7 +31,7 @@ mod versions;
 pub use blobs::Reader;
 pub use collect::Garbage;
 pub use digest::{BlobRef, Digest};
-pub use encoding::{Encoding, negotiate};
+pub use encoding::Encoding;
 pub use error::{Error, Fault};
 pub use header_rules::{
     HeaderClass, HeaderRule, HeaderRules, ParsedHeaders, header_class, parse as parse_headers,

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use bytes::Bytes;
 use holdfast_store::{Batch, Record, Snapshot, Store, Table, decode_as};
 use serde::{Deserialize, Serialize};
 
@@ -154,6 +155,26 @@ impl Site {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// A blob's bytes, if they are in memory.
+    #[must_use]
+    pub fn cached(&self, digest: &Digest) -> Option<Bytes> {
+        self.cache.find(digest)
+    }
+
+    /// Keeps the bytes of a blob in memory for [`Site::cached`], within the bound. The caller may have wrapped them, so as
+    /// to count what is in memory until the last one who holds them lets go.
+    pub fn cache(&self, digest: Digest, bytes: &Bytes) {
+        self.cache.keep(digest, bytes);
+    }
+
+    /// A reader of a blob as it is stored, past the memory.
+    ///
+    /// # Errors
+    /// [`Error::MissingBlob`], or the store's.
+    pub fn stored_reader(&self, digest: Digest) -> Result<Reader, Error> {
+        self.stored(digest)
     }
 
     /// A reader of a blob, from memory where it is hot.

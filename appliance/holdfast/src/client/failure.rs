@@ -19,13 +19,6 @@ pub struct Refused {
     pub text: String,
 }
 
-impl Refused {
-    /// A refusal by this status, with this text.
-    pub fn new(status: StatusCode, text: String) -> Self {
-        Self { status, text }
-    }
-}
-
 /// The exit code of a failure; any other is 1.
 pub fn exit_code(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     if error.is::<Unreachable>() {

@@ -18,6 +18,8 @@ use super::origin::{Origin, is_host_name};
 pub struct Config {
     /// The two origins that the machine answers for.
     pub origin: Origins,
+    /// Whether a site's `_headers` may replace the security headers that the server sends.
+    pub headers_may_loosen: bool,
     /// The operator who may enrol by a key; `None`: by the console code.
     pub operator: Option<Operator>,
     /// The only data partition to accept (its unique partition GUID); `None`: find or make one.
@@ -35,13 +37,15 @@ pub struct Config {
 /// Versions of the site that are kept if the configuration says nothing.
 const KEEP_VERSIONS: usize = 10;
 
-/// Site and portal, always on two different host names (law 11).
+/// Site and portal: on two different host names, or with one name for both (law 11).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origins {
     /// Where the pushed pages live.
     pub site: Origin,
-    /// Where people sign in and administer.
+    /// Where people sign in and administer. The same as `site`: below `/.holdfast/` of it, and pages run no script.
     pub portal: Origin,
+    /// With one name: pages run scripts all the same, so that who publishes can do what an administrator can.
+    pub publishers_are_admins: bool,
 }
 
 /// The operator's public key.
@@ -55,12 +59,12 @@ pub struct Operator {
 #[serde(deny_unknown_fields)]
 struct Document {
     origin: OriginTable,
+    site: Option<SiteTable>,
     operator: Option<OperatorTable>,
     data: Option<DataTable>,
     network: Option<NetworkTable>,
     time: Option<TimeTable>,
     limits: Option<LimitsTable>,
-    site: Option<SiteTable>,
 }
 
 #[derive(Deserialize)]
@@ -68,6 +72,15 @@ struct Document {
 struct OriginTable {
     site: Spanned<String>,
     portal: Spanned<String>,
+    publishers_are_admins: Option<Spanned<bool>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SiteTable {
+    #[serde(default)]
+    headers_may_loosen: bool,
+    keep_versions: Option<Spanned<i64>>,
 }
 
 #[derive(Deserialize)]
@@ -99,12 +112,6 @@ struct TimeTable {
     servers: Vec<Spanned<String>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SiteTable {
-    keep_versions: Option<Spanned<i64>>,
-}
-
 impl Config {
     /// Reads and checks the text of `holdfast.toml`.
     ///
@@ -114,6 +121,10 @@ impl Config {
         let document: Document = toml::from_str(text).map_err(|e| syntax(text, &e))?;
         Ok(Self {
             origin: origins(text, &document.origin)?,
+            headers_may_loosen: document
+                .site
+                .as_ref()
+                .is_some_and(|site| site.headers_may_loosen),
             operator: document.operator.map(|o| operator(text, &o)).transpose()?,
             data_id: document.data.map(|d| data_id(text, &d)).transpose()?,
             network: document
@@ -179,15 +190,30 @@ fn origins(text: &str, table: &OriginTable) -> Result<Origins, ConfigError> {
             .map_err(|(problem, fix)| ConfigError::at(text, field.span(), problem, fix))
     };
     let (site, portal) = (read(&table.site)?, read(&table.portal)?);
-    if site.host() == portal.host() {
+    if site.host() == portal.host() && site != portal {
+        // Cookies know no ports (RFC 6265, section 8.5), so that these would be neither one origin nor two.
         return Err(ConfigError::at(
             text,
             table.portal.span(),
-            "site and portal have the same host name",
-            "give the portal a host name of its own, such as portal.example.org",
+            "site and portal have the same host name with different ports",
+            "give the portal a host name of its own, such as portal.example.org; or the same port as well, for one name",
         ));
     }
-    Ok(Origins { site, portal })
+    let admins = table.publishers_are_admins.as_ref();
+    if let Some(admins) = admins.filter(|_| site != portal) {
+        return Err(ConfigError::at(
+            text,
+            admins.span(),
+            "publishers_are_admins means something only where site and portal are the same",
+            "take it out: on a host name of its own the portal is safe from scripts of the pages",
+        ));
+    }
+    let publishers_are_admins = admins.is_some_and(|admins| *admins.get_ref());
+    Ok(Origins {
+        site,
+        portal,
+        publishers_are_admins,
+    })
 }
 
 fn operator(text: &str, table: &OperatorTable) -> Result<Operator, ConfigError> {

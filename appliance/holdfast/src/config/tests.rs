@@ -57,6 +57,37 @@ fn every_key_is_read() {
 }
 
 #[test]
+fn one_name_for_both_is_a_mode_and_two_ports_of_one_name_are_not() {
+    let origin = |portal: &str, more: &str| {
+        format!("[origin]\nsite = \"https://a.example\"\nportal = \"https://{portal}\"\n{more}\n")
+    };
+    let one = Config::parse(&origin("a.example", "")).unwrap().origin;
+    assert!(one.site == one.portal && !one.publishers_are_admins);
+    let one = Config::parse(&origin("A.example:443", "publishers_are_admins = true")).unwrap();
+    assert!(one.origin.publishers_are_admins);
+    let ports = line_and_fix(&origin("a.example:8443", ""));
+    assert_eq!((ports.0, ports.1), (3, 10));
+    for value in ["true", "false"] {
+        let two = line_and_fix(&origin(
+            "b.example",
+            &format!("publishers_are_admins = {value}"),
+        ));
+        assert_eq!(two.0, 4);
+    }
+}
+
+#[test]
+fn loosening_of_headers_is_the_operators_to_allow() {
+    let parse = |text: &str| Config::parse(&format!("{SMALLEST}{text}")).unwrap();
+    assert!(!parse("").headers_may_loosen && !parse("[site]\n").headers_may_loosen);
+    assert!(parse("[site]\nheaders_may_loosen = true\n").headers_may_loosen);
+    assert_eq!(
+        line_and_fix(&format!("{SMALLEST}[site]\nheaders = true")).0,
+        5
+    );
+}
+
+#[test]
 fn unknown_key_is_refused_with_its_line() {
     let (line, column, problem) = line_and_fix(&format!("{SMALLEST}sit = 1\n"));
     assert_eq!((line, column), (4, 1));

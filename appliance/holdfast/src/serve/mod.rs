@@ -102,6 +102,8 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
     let settings = Settings {
         site: authority(&config.origin.site),
         portal: authority(&config.origin.portal),
+        publishers_are_admins: config.origin.publishers_are_admins,
+        headers_may_loosen: config.headers_may_loosen,
         operator: config.operator.as_ref().map(|operator| operator.key),
         identity_key,
         tls,
@@ -127,6 +129,7 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
     }
     let (console, machine) = Console::connect()?;
     let server = Server::open(store.clone(), settings, Arc::new(clock), listeners, machine)?;
+    write_records_at_panic(&server);
     let notify = Notify::connect()?;
 
     // Read before the sandbox, which hides the control groups that limit it.
@@ -134,6 +137,7 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
 
     started::enter_sandbox(&data)?;
 
+    // With one processor, threads that pass work to each other would only cost.
     let mut builder = if threads > 1 {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         builder.worker_threads(threads);
@@ -170,6 +174,16 @@ async fn run(server: Server, console: Console, notify: Notify) -> Result<End, Fa
     };
     server.run(stop, || notify.tell("READY=1")).await?;
     Ok(end.try_recv().unwrap_or(End::Asked))
+}
+
+/// A panic ends the process; what waits to be recorded is written before.
+fn write_records_at_panic(server: &Server) {
+    let write = server.at_panic();
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        write();
+        tell(panic);
+    }));
 }
 
 fn authority(origin: &Origin) -> Authority {

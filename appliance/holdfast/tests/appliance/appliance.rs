@@ -21,17 +21,26 @@ pub struct Appliance {
 impl Appliance {
     /// A fresh one whose console shows a code.
     pub fn start() -> Self {
-        Self::prepare(&["--console-code"]).started()
+        Self::prepare(&["--console-code"], "portal.localhost").started()
+    }
+
+    /// A fresh one with one name for site and portal, and these lines at the end of its configuration.
+    pub fn start_with_one_name(more: &str) -> Self {
+        let appliance = Self::prepare(&["--console-code"], "localhost");
+        let toml = appliance.path("secrets/holdfast.toml");
+        let text = fs::read_to_string(&toml).unwrap();
+        fs::write(&toml, format!("{text}{more}\n")).unwrap();
+        appliance.started()
     }
 
     /// A fresh one that enrols by the operator's key.
     pub fn start_with_operator_key() -> Self {
-        Self::prepare(&[]).started()
+        Self::prepare(&[], "portal.localhost").started()
     }
 
     /// A fresh one with more lines in its configuration.
     pub fn start_with(lines: &str) -> Self {
-        let appliance = Self::prepare(&["--console-code"]);
+        let appliance = Self::prepare(&["--console-code"], "portal.localhost");
         let path = appliance.path("secrets/holdfast.toml");
         let mut text = fs::read_to_string(&path).unwrap();
         text.push_str(lines);
@@ -44,7 +53,7 @@ impl Appliance {
         self.process.as_ref().unwrap().id()
     }
 
-    fn prepare(options: &[&str]) -> Self {
+    fn prepare(options: &[&str], portal: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let port = free_port();
         fs::create_dir(dir.path().join("data")).unwrap();
@@ -55,7 +64,7 @@ impl Appliance {
                 "--site",
                 &format!("https://localhost:{port}"),
             ])
-            .args(["--portal", &format!("https://portal.localhost:{port}")])
+            .args(["--portal", &format!("https://{portal}:{port}")])
             .args(options)
             .arg(dir.path().join("secrets"))
             .output()
@@ -150,6 +159,19 @@ impl Appliance {
 
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// The log, once it holds this text: records are written within a quarter of a second.
+    pub fn log_with(&self, text: &str) -> String {
+        let start = Instant::now();
+        loop {
+            let log = self.log();
+            if log.contains(text) {
+                return log;
+            }
+            assert!(start.elapsed() < PATIENCE, "no `{text}`: {log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// The code that the console shows now.

@@ -24,8 +24,8 @@ fn config_new_makes_secrets_for_their_owner_alone_and_never_overwrites() {
             .unwrap()
     };
     assert!(
-        !refused(&new("https://www.example.org")).is_empty(),
-        "one name for both"
+        !refused(&new("https://www.example.org:8443")).is_empty(),
+        "one name with two ports"
     );
     let text = ok(&new("https://portal.example.org"));
     assert!(text.contains("SHA256:"));

@@ -7,6 +7,7 @@
     clippy::panic
 )]
 
+mod answers_parts;
 mod appliance;
 mod bounds;
 mod configures;
@@ -17,16 +18,20 @@ mod http2;
 mod last_exit;
 mod loses_console;
 mod machine;
+mod one_name;
 mod operates;
 mod operates_devices;
 mod operates_power;
 mod operates_tls;
+mod protects;
 mod publishes;
 mod publishes_crashing;
 mod publishes_many;
 mod publishes_rules;
 mod publishes_together;
 mod publishes_versions;
+mod records;
+mod reports;
 mod sandbox_check;
 mod serves;
 mod speaks_http1;

@@ -28,6 +28,19 @@ impl Answer {
         })
     }
 
+    /// All fields of a name, in their order.
+    pub fn headers(&self, name: &str) -> Vec<&str> {
+        let fields = self
+            .head
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once(':'));
+        fields
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
+            .collect()
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -59,6 +72,22 @@ impl Appliance {
         let host = self.authority();
         self.raw(&format!(
             "GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}Connection: close\r\n\r\n"
+        ))
+    }
+
+    /// A request of this method, with more header lines, each ending in CRLF.
+    pub fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
+        let host = self.authority();
+        self.raw(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\n{headers}Connection: close\r\n\r\n"
+        ))
+    }
+
+    /// `GET` of the portal's host.
+    pub fn get_portal(&self, path: &str) -> Answer {
+        let host = self.authority();
+        self.raw(&format!(
+            "GET {path} HTTP/1.1\r\nHost: portal.{host}\r\nConnection: close\r\n\r\n"
         ))
     }
 

@@ -58,10 +58,11 @@ pub(crate) async fn keep_collected(shared: Arc<Shared>) {
             // Its commit says when; if it breaks off, nobody does.
             Ok(Done::Busy) => Some(LAPSE),
             Err(error) => {
-                record::not_collected(match error {
+                let reason = match error {
                     Rejection::Internal(reason) => reason,
                     other => format!("{other:?}"),
-                });
+                };
+                record::note(&shared.records, "not-collected", &reason);
                 Some(RETRY)
             }
         };

@@ -20,7 +20,7 @@ impl Shared {
     ) -> Event {
         let actor = Actor::Device(binding.client.to_string());
         let mut event = self.event(kind, actor, resource, Outcome::Done);
-        event.request = Some(context.id.clone());
+        event.request = Some(context.id.to_string());
         event
     }
 
@@ -47,7 +47,7 @@ impl Shared {
                 event.outcome = Outcome::Refused;
                 if let Err(error) = self.keep(&event).await {
                     // The request is refused whether or not that can be kept.
-                    crate::record::note("event-not-kept", &error.to_string());
+                    crate::record::note(&self.records, "event-not-kept", &error.to_string());
                 }
             }
         }

@@ -75,7 +75,7 @@ async fn append(shared: &Shared, event: &Event) -> Result<(), Rejection> {
     match shared.store.commit(batch).await {
         // A machine whose disk is full must still be possible to restart.
         Err(error) if error.is_full() => {
-            crate::record::lost(event, &error);
+            crate::record::lost(&shared.records, event, &error);
             Ok(())
         }
         outcome => Ok(outcome.map(drop)?),

@@ -143,7 +143,7 @@ impl By {
         Self {
             device: binding.client.to_string(),
             connection: binding.exporter,
-            request: context.id.clone(),
+            request: context.id.to_string(),
         }
     }
 

@@ -36,7 +36,7 @@ pub(crate) async fn status(
         version: shared.settings.version.clone(),
         root_hash: shared.settings.root_hash.clone(),
         site: shared.settings.site.url(),
-        portal: shared.settings.portal.url(),
+        portal: shared.settings.portal_url(),
         live: live.as_ref().map(|live| live.version),
         pages: live.map_or(0, |live| live.manifest.len()),
         devices: shared.devices.load(Ordering::Relaxed),

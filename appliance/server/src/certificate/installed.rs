@@ -59,7 +59,7 @@ pub(crate) fn load(
     match web {
         Ok(web) => Ok(Some(web)),
         Err(why) => {
-            record::note("certificate-not-used", &why);
+            record::note_at_start("certificate-not-used", &why);
             Ok(None)
         }
     }

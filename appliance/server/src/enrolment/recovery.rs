@@ -51,7 +51,7 @@ impl Recovery {
         };
         let hash = digest(&SHA256, value);
         if store.snapshot()?.find::<Spent>(hash.as_ref())?.is_some() {
-            record::note("recovery-not-opened", SPENT);
+            record::note_at_start("recovery-not-opened", SPENT);
             return Ok(Self {
                 open: AtomicBool::new(false),
                 spent: true,

@@ -1,9 +1,17 @@
 //! Handlers of the web side. Each takes its `Permit` and serves what the permit carries (law 1).
 
+mod condition;
+mod encoding;
+mod entry;
 pub mod fuzz;
+mod multipart;
 mod page;
 mod portal;
+mod prepared;
 mod range;
+mod report;
 
 pub(crate) use page::{Page, page};
-pub(crate) use portal::portal;
+pub(crate) use portal::{health, status, style};
+pub(crate) use prepared::Prepared;
+pub(crate) use report::{Reports, report};

@@ -1,94 +1,123 @@
-//! Pages of the site: the HTTP side of a manifest entry.
+//! Pages of the site: the HTTP side of what a path leads to.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use holdfast_policy::{Permit, Resource, View};
-use holdfast_site::{
-    BlobRef, Encoding, Entry, Manifest, RequestPath, Resolved, location, negotiate, pages, resolve,
-};
-use http::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
-    IF_RANGE, LOCATION, RANGE, VARY,
-};
-use http::{Request, Response, StatusCode};
+use holdfast_policy::{Channel, Context, Permit, Principal, Resource, View};
+use holdfast_site::{Manifest, RequestPath, Resolved, location, pages, resolve};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
+use http::request::Parts;
+use http::{Response, StatusCode, Uri};
 
-use super::range::{Range, parse};
+use super::entry;
+use super::prepared::Ready;
 use crate::body::Body;
+use crate::headers;
 use crate::rejection::Rejection;
+use crate::request::RequestContext;
 use crate::server::Shared;
 
-/// A page as a policy speaks of it, by its path in the manifest, and what is answered if that may be seen.
-#[derive(Debug)]
-pub(crate) struct Page {
-    path: String,
-    content: Content,
-}
+/// A page as a policy speaks of it, and what is answered if it may be seen.
+#[derive(Clone, Debug)]
+pub(crate) struct Page(Content);
 
 /// What a path leads to. Even that there is a page under another spelling, or no site yet, is told after the decision.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Content {
     /// No site was pushed yet.
     Welcome,
-    /// The page has another URL: its path and query.
-    Moved(String),
-    /// A rule of `_redirects`: status and `Location`.
-    Redirect(StatusCode, String),
-    /// An entry of the manifest.
-    Entry(Box<Entry>, StatusCode),
+    /// An entry of the manifest; a policy knows it by its path there.
+    Ready(Arc<Ready>),
+    /// The page has another URL. A policy knows it by the path of the page there, or by the rule that says so.
+    Moved {
+        of: Box<str>,
+        status: StatusCode,
+        target: String,
+    },
 }
 
 impl Resource for Page {
     const TYPE: &'static str = "Page";
 
     fn id(&self) -> Cow<'_, str> {
-        Cow::Borrowed(&self.path)
+        Cow::Borrowed(match &self.0 {
+            Content::Welcome => "/index.html",
+            Content::Ready(ready) => &ready.path,
+            Content::Moved { of, .. } => of,
+        })
     }
 }
 
 impl Page {
+    /// The page of a target that was resolved before, on the live version.
+    pub(crate) fn known(shared: &Shared, uri: &Uri) -> Option<Self> {
+        let live = shared.site.live()?;
+        let ready = shared.prepared.find(live.version, uri)?;
+        Some(Self(Content::Ready(ready)))
+    }
+
     /// Finds the page of a path on the live version.
     pub(crate) fn resolve(
-        shared: &Arc<Shared>,
+        shared: &Shared,
         path: &RequestPath,
-        query: Option<&str>,
+        uri: &Uri,
     ) -> Result<Self, Rejection> {
-        let found = |path: &str, content| Self {
-            path: path.to_owned(),
-            content,
-        };
-        let entry = |(path, entry): (&str, &Entry), status| {
-            found(path, Content::Entry(Box::new(entry.clone()), status))
-        };
         let Some(live) = shared.site.live() else {
-            return Ok(found("/index.html", Content::Welcome));
+            return Ok(Self(Content::Welcome));
         };
-        let status = |number| {
-            StatusCode::from_u16(number).map_err(|error| Rejection::Internal(error.to_string()))
-        };
-        match resolve(&live, path, query) {
+        let content = match resolve(&live, path, uri.query()) {
             Resolved::Page {
-                path,
-                entry: page,
-                status: number,
-            } => Ok(entry((path, page), status(number)?)),
-            Resolved::Missing => Err(Rejection::NotFound),
-            Resolved::Redirect {
-                status: number,
-                location,
-                rule,
-            } => Ok(found(rule, Content::Redirect(status(number)?, location))),
+                path: found,
+                entry,
+                status,
+            } => {
+                let status = code(status)?;
+                let listed = live.headers(&as_asked(path));
+                let ready = Ready::new(&shared.settings, found, entry, status, &listed)?;
+                let ready = Arc::new(ready);
+                // Pages that are not there have no end of paths.
+                if status == StatusCode::OK {
+                    shared.prepared.keep(live.version, uri, &ready);
+                }
+                Content::Ready(ready)
+            }
             Resolved::Moved { folder } => {
                 let mut target = location(path, folder);
-                if let Some(query) = query {
+                if let Some(query) = uri.query() {
                     target.push('?');
                     target.push_str(query);
                 }
-                let path = target_path(&live.manifest, path.stem(), folder);
-                Ok(found(&path, Content::Moved(target)))
+                Content::Moved {
+                    of: target_path(&live.manifest, path.stem(), folder).into(),
+                    status: StatusCode::MOVED_PERMANENTLY,
+                    target,
+                }
             }
-        }
+            Resolved::Redirect {
+                status,
+                location,
+                rule,
+            } => Content::Moved {
+                of: rule.into(),
+                status: code(status)?,
+                target: location,
+            },
+            Resolved::Missing => return Err(Rejection::NotFound),
+        };
+        Ok(Self(content))
+    }
+}
+
+fn code(status: u16) -> Result<StatusCode, Rejection> {
+    StatusCode::from_u16(status)
+        .map_err(|_| Rejection::Internal(format!("the site answers with the status {status}")))
+}
+
+/// The path as the client wrote it, decoded.
+fn as_asked(path: &RequestPath) -> Cow<'_, str> {
+    match (path.stem(), path.is_folder()) {
+        (stem, true) => Cow::Owned(format!("{stem}/")),
+        (stem, false) => Cow::Borrowed(stem),
     }
 }
 
@@ -103,172 +132,58 @@ fn target_path(manifest: &Manifest, stem: &str, folder: bool) -> String {
     found.map_or(html, |(path, _)| path.to_owned())
 }
 
-pub(super) fn html(status: StatusCode, text: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = status;
-    let kind = HeaderValue::from_static("text/html; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, kind);
-    response
-}
-
 /// Serves the page of the permit.
-pub(crate) fn page<B>(
+pub(crate) fn page(
     permit: Permit<View<Page>>,
     shared: &Arc<Shared>,
-    request: &Request<B>,
+    context: &RequestContext,
+    parts: &Parts,
 ) -> Result<Response<Body>, Rejection> {
-    match permit.into_resource().content {
-        Content::Welcome => {
-            let text = pages::welcome(&shared.settings.site.to_string());
-            Ok(html(StatusCode::OK, text))
-        }
-        Content::Moved(target) => {
-            let mut response = html(StatusCode::MOVED_PERMANENTLY, String::new());
-            insert(&mut response, LOCATION, &target)?;
-            Ok(response)
-        }
-        Content::Redirect(status, target) => {
-            let mut response = html(status, String::new());
-            insert(&mut response, LOCATION, &target)?;
-            Ok(response)
-        }
-        Content::Entry(entry, status) => serve(&entry, status, shared, request),
-    }
-}
-
-/// Serves an entry: encoding (RFC 9110, 12.5.3), conditional (13.1.2), range (14.2).
-fn serve<B>(
-    entry: &Entry,
-    status: StatusCode,
-    shared: &Arc<Shared>,
-    request: &Request<B>,
-) -> Result<Response<Body>, Rejection> {
-    let asked = request.headers();
-    // A range is of the file as written, which is what clients that fetch parts put together again.
-    let ranged = status == StatusCode::OK && request.method() == http::Method::GET;
-    let range_field = text(asked, RANGE).filter(|_| ranged);
-    let available: Vec<_> = entry.encodings.keys().copied().collect();
-    let encoding = match range_field {
-        Some(_) => None,
-        None => negotiate(list(asked, ACCEPT_ENCODING).as_deref(), &available),
+    let public = cacheable(&permit, shared, context);
+    let mut response = match permit.into_resource().0 {
+        Content::Ready(ready) => entry::serve(&ready, shared, parts)?,
+        Content::Welcome => headers::own_page(StatusCode::OK, |nonce| {
+            let frame = pages::Frame {
+                nonce,
+                home: context.home,
+            };
+            pages::welcome(&frame, &shared.settings.site.to_string())
+        }),
+        Content::Moved { status, target, .. } => moved(status, &target)?,
     };
-    let blob = encoding
-        .and_then(|encoding| entry.encodings.get(&encoding))
-        .unwrap_or(&entry.identity);
-    let etag = etag(blob, encoding);
-
-    let mut response = Response::new(Body::Empty);
-    *response.status_mut() = status;
-    describe(response.headers_mut(), entry, encoding, &etag)?;
-    if status == StatusCode::OK && list(asked, IF_NONE_MATCH).is_some_and(|f| matches(&f, &etag)) {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        response.headers_mut().remove(CONTENT_TYPE);
-        response.headers_mut().remove(CONTENT_ENCODING);
-        return Ok(response);
+    if !public {
+        headers::keep_private(response.headers_mut());
     }
-    let whole = blob.length;
-    // RFC 9110, 13.1.5: another or a weak validator means the whole page.
-    let fresh = asked.get(IF_RANGE).is_none_or(|validator| {
-        let validator = validator.to_str();
-        validator.is_ok_and(|validator| validator.trim() == etag)
-    });
-    let range = range_field
-        .filter(|_| fresh)
-        .map_or(Range::Whole, |field| parse(field, whole));
-    let (start, end) = match range {
-        Range::Whole => (0, whole),
-        Range::Part { start, end } => {
-            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-            let last = end.saturating_sub(1);
-            insert(
-                &mut response,
-                CONTENT_RANGE,
-                &format!("bytes {start}-{last}/{whole}"),
-            )?;
-            (start, end)
-        }
-        Range::Unsatisfiable => {
-            *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
-            insert(&mut response, CONTENT_RANGE, &format!("bytes */{whole}"))?;
-            return Ok(response);
-        }
-    };
-    let admitted = shared.room.admit(&shared.site, *blob)?;
-    *response.body_mut() = Body::blob(admitted, start, end);
     Ok(response)
 }
 
-fn describe(
-    headers: &mut HeaderMap,
-    entry: &Entry,
-    encoding: Option<Encoding>,
-    etag: &str,
-) -> Result<(), Rejection> {
-    let value = |text: &str| {
-        HeaderValue::try_from(text).map_err(|error| Rejection::Internal(error.to_string()))
+/// Whether the page is public: only then may what its author says of caches stand, since a shared cache would give it to
+/// everybody (RFC 9111, section 3.5). Asked of the policy itself, for someone of whom nothing is known.
+fn cacheable(permit: &Permit<View<Page>>, shared: &Shared, context: &RequestContext) -> bool {
+    let channel = Context {
+        channel: Channel::Web,
     };
-    headers.insert(CONTENT_TYPE, value(&entry.content_type)?);
-    headers.insert(ETAG, value(etag)?);
-    // Kept, but asked for again each time: a new version shows at once, an unchanged page costs a 304.
+    match context.principal {
+        // The permit is the policy's answer.
+        Principal::Visitor => true,
+        Principal::Device { .. } => {
+            let page = permit.resource().clone();
+            let policy = &shared.policy;
+            policy
+                .decide::<View<Page>>(&Principal::Visitor, page, &channel)
+                .is_ok()
+        }
+    }
+}
+
+/// A redirect (RFC 9110, section 15.4). It is asked for again each time, since the next version may have a page there.
+fn moved(status: StatusCode, target: &str) -> Result<Response<Body>, Rejection> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, headers::value(target)?);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(CONTENT_SECURITY_POLICY, value(&policy(entry))?);
-    if !entry.encodings.is_empty() {
-        headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
-    }
-    if let Some(encoding) = encoding {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
-    }
-    Ok(())
-}
-
-/// Scripts from the site's own files, and those inline ones that were pushed with the page.
-fn policy(entry: &Entry) -> String {
-    let mut hashes = String::new();
-    for hash in &entry.scripts {
-        hashes.push_str(" '");
-        hashes.push_str(hash);
-        hashes.push('\'');
-    }
-    format!(
-        "default-src 'self'; script-src 'self'{hashes}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-         font-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
-    )
-}
-
-/// A strong validator (RFC 9110, 8.8.3): the hash of exactly these bytes, and their encoding.
-fn etag(blob: &BlobRef, encoding: Option<Encoding>) -> String {
-    match encoding {
-        Some(encoding) => format!("\"{}-{}\"", blob.sha256, encoding.name()),
-        None => format!("\"{}\"", blob.sha256),
-    }
-}
-
-/// Whether an `If-None-Match` names the validator, by weak comparison (RFC 9110, 13.1.2).
-fn matches(field: &str, etag: &str) -> bool {
-    field.trim() == "*"
-        || field
-            .split(',')
-            .any(|item| item.trim().trim_start_matches("W/") == etag)
-}
-
-fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-/// A list field that may come in several lines (RFC 9110, 5.3).
-fn list(headers: &HeaderMap, name: HeaderName) -> Option<String> {
-    let lines: Vec<_> = headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect();
-    (!lines.is_empty()).then(|| lines.join(","))
-}
-
-fn insert(response: &mut Response<Body>, name: HeaderName, text: &str) -> Result<(), Rejection> {
-    let value =
-        HeaderValue::try_from(text).map_err(|error| Rejection::Internal(error.to_string()))?;
-    response.headers_mut().insert(name, value);
-    Ok(())
+    let kind = HeaderValue::from_static("text/html; charset=utf-8");
+    headers.insert(CONTENT_TYPE, kind);
+    Ok(response)
 }

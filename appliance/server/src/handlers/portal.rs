@@ -1,44 +1,59 @@
-//! The portal host: until sign-in exists, a status page and a health check.
+//! The portal: until sign-in exists, a status page, a health check, and the style sheet of our own pages.
 
 use std::sync::Arc;
 
-use holdfast_policy::{Permit, StatusPage};
-use holdfast_site::{RequestPath, pages};
-use http::header::{CONTENT_TYPE, HeaderValue};
+use bytes::Bytes;
+use holdfast_policy::{Permit, PortalAsset, StatusPage};
+use holdfast_site::pages;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 
-use super::page::html;
 use crate::body::Body;
-use crate::rejection::Rejection;
+use crate::headers;
+use crate::request::RequestContext;
 use crate::server::Shared;
 
-/// Serves the portal's pages.
-pub(crate) fn portal(
+/// Serves the status page.
+pub(crate) fn status(
     permit: Permit<StatusPage>,
     shared: &Arc<Shared>,
-    path: &RequestPath,
-) -> Result<Response<Body>, Rejection> {
+    context: &RequestContext,
+) -> Response<Body> {
     let holdfast_policy::Portal = permit.into_resource();
-    match (path.stem(), path.is_folder()) {
-        ("", true) => Ok(html(StatusCode::OK, pages::status(&status(shared)))),
-        ("/healthz", false) => {
-            let mut response = Response::new(Body::from("ok\n".to_owned()));
-            let kind = HeaderValue::from_static("text/plain; charset=utf-8");
-            response.headers_mut().insert(CONTENT_TYPE, kind);
-            Ok(response)
-        }
-        _ => Err(Rejection::NotFound),
-    }
-}
-
-fn status(shared: &Shared) -> pages::Status {
-    pages::Status {
+    let live = shared.site.live();
+    let status = pages::Status {
         version: shared.settings.version.clone(),
         root_hash: shared.settings.root_hash.clone(),
         site: shared.settings.site.url(),
-        live: shared
-            .site
-            .live()
-            .map(|live| (live.version, live.manifest.len())),
-    }
+        live: live.map(|live| (live.version, live.manifest.len())),
+    };
+    headers::own_page(StatusCode::OK, |nonce| {
+        let frame = pages::Frame {
+            nonce,
+            home: context.home,
+        };
+        pages::status(&frame, &status)
+    })
+}
+
+/// Says that requests are answered.
+pub(crate) fn health(permit: Permit<StatusPage>) -> Response<Body> {
+    let holdfast_policy::Portal = permit.into_resource();
+    plain("text/plain; charset=utf-8", b"ok\n")
+}
+
+/// Serves the style sheet of our own pages. Its path names its content, so that it may be kept for ever (RFC 8246).
+pub(crate) fn style(permit: Permit<PortalAsset>) -> Response<Body> {
+    let holdfast_policy::Portal = permit.into_resource();
+    let mut response = plain("text/css; charset=utf-8", pages::STYLE.as_bytes());
+    let kept = HeaderValue::from_static("public, max-age=31536000, immutable");
+    response.headers_mut().insert(CACHE_CONTROL, kept);
+    response
+}
+
+fn plain(kind: &'static str, text: &'static [u8]) -> Response<Body> {
+    let mut response = Response::new(Body::Bytes(Bytes::from_static(text)));
+    let kind = HeaderValue::from_static(kind);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
 }

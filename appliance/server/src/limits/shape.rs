@@ -1,14 +1,15 @@
 //! Requests that no rule of ours is about, yet that cannot be taken as they are.
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{Method, Request, Version};
+use http::request::Parts;
+use http::{Method, Version};
 
 use super::settings::Limits;
 use crate::rejection::Rejection;
 
 /// Refuses by the lengths of a request's header alone; for both protocols.
-pub(crate) fn bounded<B>(limits: &Limits, request: &Request<B>) -> Result<(), Rejection> {
-    let uri = request.uri();
+pub(crate) fn bounded(limits: &Limits, request: &Parts) -> Result<(), Rejection> {
+    let uri = &request.uri;
     let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
     let authority = uri.authority().map_or(0, |host| host.as_str().len());
     // RFC 9110, section 15.5.15.
@@ -16,22 +17,22 @@ pub(crate) fn bounded<B>(limits: &Limits, request: &Request<B>) -> Result<(), Re
         return Err(Rejection::UriTooLong(limits.uri_bytes));
     }
     // RFC 6585, section 5; h2 bounds their size alone.
-    if request.headers().len() > limits.header_fields {
+    if request.headers.len() > limits.header_fields {
         return Err(Rejection::TooManyFields(limits.header_fields));
     }
     Ok(())
 }
 
 /// Refuses what RFC 9110, 9112 or 9113 forbid and hyper lets through; for the web.
-pub(crate) fn web<B>(request: &Request<B>) -> Result<(), Rejection> {
-    let headers = request.headers();
+pub(crate) fn web(request: &Parts) -> Result<(), Rejection> {
+    let headers = &request.headers;
     // Nobody gets through us to elsewhere (RFC 9110, section 9.3.6), and what is not https was not meant for here
     // (RFC 9110, section 7.4).
-    if *request.method() == Method::CONNECT {
+    if request.method == Method::CONNECT {
         return Err(Rejection::Method("GET, HEAD"));
     }
     if request
-        .uri()
+        .uri
         .scheme_str()
         .is_some_and(|scheme| scheme != "https")
     {
@@ -42,7 +43,7 @@ pub(crate) fn web<B>(request: &Request<B>) -> Result<(), Rejection> {
         return Err(Rejection::LengthRequired);
     }
     // RFC 9110, section 9.3.1: content in a GET means nothing, and may be an attack by smuggling.
-    let asks = matches!(*request.method(), Method::GET | Method::HEAD);
+    let asks = matches!(request.method, Method::GET | Method::HEAD);
     let length = headers.get(CONTENT_LENGTH);
     if asks && length.is_some_and(|length| length != "0") {
         return Err(Rejection::Malformed("A GET or HEAD carries no content."));
@@ -50,7 +51,7 @@ pub(crate) fn web<B>(request: &Request<B>) -> Result<(), Rejection> {
     // RFC 9113, section 8.2.1. On HTTP/1.1 such blanks belong to the syntax, and the parser takes them off.
     let blank = |byte: Option<&u8>| byte.is_some_and(|byte| matches!(byte, b' ' | b'\t'));
     let mut values = headers.values().map(http::HeaderValue::as_bytes);
-    if request.version() == Version::HTTP_2
+    if request.version == Version::HTTP_2
         && values.any(|value| blank(value.first()) || blank(value.last()))
     {
         return Err(Rejection::Malformed(
@@ -63,11 +64,12 @@ pub(crate) fn web<B>(request: &Request<B>) -> Result<(), Rejection> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use http::HeaderValue;
+    use http::{HeaderValue, Request};
 
     use super::*;
 
     fn status(request: &Request<()>) -> u16 {
+        let (request, ()) = &request.clone().into_parts();
         let refused = bounded(&Limits::default(), request).and_then(|()| web(request));
         refused.map_or_else(|rejection| rejection.status().as_u16(), |()| 200)
     }

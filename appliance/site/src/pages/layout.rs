@@ -1,37 +1,50 @@
-//! The frame of every page, and the policy under which it is shown.
+//! The frame of every page.
 
-use data_encoding::BASE64;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use std::sync::LazyLock;
+
+use maud::{DOCTYPE, Markup, html};
 
 use crate::digest::Digest;
 
-const STYLE: &str = include_str!("style.css");
+/// The style sheet of these pages.
+pub const STYLE: &str = include_str!("style.css");
 
-/// The Content-Security-Policy of these pages: their own style sheet, nothing else.
+/// The path of the style sheet, on every host. It names the content, so that it may be kept for ever.
 #[must_use]
-pub fn csp() -> String {
-    let style = BASE64.encode(Digest::of(STYLE.as_bytes()).as_bytes());
-    format!(
-        "default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'"
-    )
+pub fn style_path() -> &'static str {
+    static PATH: LazyLock<String> = LazyLock::new(|| {
+        let hash = Digest::of(STYLE.as_bytes()).to_string();
+        format!("/.holdfast/style-{}.css", hash.get(..16).unwrap_or(&hash))
+    });
+    &PATH
 }
 
-pub(super) fn page(title: &str, body: &Markup) -> String {
+/// What a page must know of the answer that carries it.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// The nonce of the answer's Content-Security-Policy, without which the style sheet is not loaded.
+    pub nonce: &'a str,
+    /// Where the first page is: of the site or of the portal.
+    pub home: &'a str,
+}
+
+pub(super) fn page(frame: &Frame<'_>, title: &str, body: &Markup) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
                 title { (title) }
                 link rel="icon" href="data:,";
-                style { (PreEscaped(STYLE)) }
+                link rel="stylesheet" href=(style_path()) nonce=(frame.nonce);
             }
             body {
                 main {
                     header {
-                        svg viewBox="0 0 24 24" aria-hidden="true" {
+                        svg viewBox="0 0 24 24" width="26" height="26" fill="none" stroke="currentColor" stroke-width="2"
+                            stroke-linejoin="round" aria-hidden="true" {
                             path d="M4 21V7h3V4h3v3h4V4h3v3h3v14h-6v-5a2 2 0 0 0-4 0v5z" {}
                         }
                         span { "Holdfast" }

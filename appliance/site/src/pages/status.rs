@@ -2,7 +2,7 @@
 
 use maud::html;
 
-use super::layout::page;
+use super::layout::{Frame, page};
 
 /// What the status page tells. Nothing here is secret: anyone may see it.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct Status {
 
 /// Renders the status page.
 #[must_use]
-pub fn status(status: &Status) -> String {
+pub fn status(frame: &Frame<'_>, status: &Status) -> String {
     let body = html! {
         @if status.live.is_some() {
             p.ready { "Ready" }
@@ -49,5 +49,5 @@ pub fn status(status: &Status) -> String {
             }
         }
     };
-    page("Holdfast status", &body)
+    page(frame, "Holdfast status", &body)
 }
