@@ -255,7 +255,7 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
         .header_read_timeout(limits.header_time)
         .max_header_size(limits.header_bytes)
         .max_headers(limits.header_fields)
-        .max_buf_size(limits.header_bytes.max(16 * 1024).saturating_mul(2));
+        .max_buf_size(limits.header_bytes.max(8192));
     builder
 }
 

@@ -524,7 +524,8 @@ fn a_connection_holds_little_memory() {
             .unwrap()
     };
     let host = appliance.authority();
-    let kinds: [(&str, u64, Box<dyn Fn() -> Stream>); 3] = [
+    type Kind<'a> = (&'static str, u64, Box<dyn Fn() -> Stream + 'a>);
+    let kinds: [Kind; 3] = [
         (
             "HTTP/1.1, idle",
             96,
