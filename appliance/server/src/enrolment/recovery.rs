@@ -81,7 +81,7 @@ impl Recovery {
     }
 
     fn refused(why: &'static str) -> Self {
-        record::note("recovery-not-opened", why);
+        record::note_at_start("recovery-not-opened", why);
         Self {
             open: AtomicBool::new(false),
             note: Some(why),
