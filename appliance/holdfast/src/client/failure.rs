@@ -15,8 +15,14 @@ pub struct Unreachable(pub String);
 pub struct Refused {
     /// What it answered.
     pub status: StatusCode,
-    /// Its problem's text.
-    pub text: String,
+    text: String,
+}
+
+impl Refused {
+    /// What it answered, and what that means for people.
+    pub fn new(status: StatusCode, text: String) -> Self {
+        Self { status, text }
+    }
 }
 
 /// The exit code of a failure; any other is 1.

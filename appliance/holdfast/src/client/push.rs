@@ -268,11 +268,7 @@ mod tests {
     #[test]
     fn push_is_repeated_when_something_was_gone_and_not_when_it_is_wrong() {
         let refused = |status| {
-            let error: Failure = Refused {
-                status,
-                text: "why".to_owned(),
-            }
-            .into();
+            let error: Failure = Refused::new(status, "why".to_owned()).into();
             is_again(error.as_ref())
         };
         assert!(refused(StatusCode::CONFLICT));

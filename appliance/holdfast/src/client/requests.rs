@@ -216,7 +216,7 @@ fn problem(status: StatusCode, answer: &[u8]) -> Failure {
         Ok(problem) => format!("{}: {}", plain(&problem.title), plain(&problem.detail)),
         Err(_) => format!("the appliance answered {status}; use the `holdfast` of its version"),
     };
-    Refused { status, text }.into()
+    Refused::new(status, text).into()
 }
 
 fn silent(patience: Duration) -> Failure {

@@ -6,7 +6,7 @@
 mod configuration;
 mod console;
 mod ended;
-mod notify;
+pub mod notify;
 pub mod started;
 
 use std::path::PathBuf;
