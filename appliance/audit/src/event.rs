@@ -52,6 +52,18 @@ pub enum Kind {
     KeyMade,
     /// A request for a protected act was refused by policy.
     AccessDenied,
+    /// A device asked for a one-time code, by which another one may enrol.
+    DeviceInvited,
+    /// A `holdfast.recover` credential was used: the console shows a code once more.
+    RecoveryOpened,
+    /// A web certificate was installed.
+    CertificateInstalled,
+    /// The installed web certificate was removed.
+    CertificateRemoved,
+    /// A device asked for a restart of the machine.
+    RebootAsked,
+    /// A device asked to switch the machine off.
+    PowerOffAsked,
 }
 
 /// Who did it.

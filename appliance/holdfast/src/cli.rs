@@ -5,11 +5,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use operate::{DeviceCommand, LogsArgs, PowerArgs, RevokeArgs, TlsCommand, TlsInstallArgs};
+
 use crate::machine::MachineCommand;
+
+mod operate;
 
 /// Turns a folder of pages into a sealed machine, and talks to it.
 #[derive(Debug, Parser)]
-#[command(version, about, propagate_version = true, after_help = FIRST_STEPS)]
+#[command(version, about, propagate_version = true, after_help = FIRST_STEPS, after_long_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -23,21 +27,50 @@ First steps:
   3. holdfast enroll --address www.example.org:443 --operator-key secrets/operator.key --identity SHA256:… --name laptop
   4. holdfast site push public/";
 
+const EXIT_CODES: &str = "\
+First steps:
+  1. holdfast config new --site https://www.example.org --portal https://portal.example.org secrets/
+  2. boot the image with the files of secrets/ (it prints how)
+  3. holdfast enroll --address www.example.org:443 --operator-key secrets/operator.key --identity SHA256:… --name laptop
+  4. holdfast site push public/
+
+Exit codes:
+  0  done
+  1  something is wrong here: a file, the state folder, the network's name of the appliance
+  2  wrong usage
+  3  the appliance cannot be reached, is another one than was pinned, or the connection broke
+  4  the appliance refused";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make this workstation a device of an appliance
     ///
-    /// By the one-time code of the appliance's console (asked for, or read from standard input), or by the operator's
-    /// key. With the code both sides prove that they know it; it never travels. With the operator's key the appliance
+    /// By a one-time code (asked for, or read from standard input), or by the operator's key. The code is on the
+    /// appliance's console until a first device is enrolled; later `holdfast device add` on an enrolled device makes one.
+    /// With the code both sides prove that they know it; it never travels. With the operator's key the appliance
     /// must be recognised by --identity, which `holdfast config new` printed and the console shows.
     Enroll(EnrollArgs),
     /// Push a site and see its versions
     #[command(subcommand)]
     Site(SiteCommand),
-    /// Show what the appliance runs and serves
+    /// Show what the appliance runs and serves, and how it is
     Status(ClientArgs),
-    /// Make and check an appliance's configuration
+    /// Read the appliance's log: its own lines, the kernel's, and those of the units around it
+    ///
+    /// The newest lines are kept in the machine's memory, a few megabytes of them; a restart of the machine forgets them.
+    Logs(LogsArgs),
+    /// Install a web certificate while the appliance runs, look at it, remove it
+    #[command(subcommand)]
+    Tls(TlsCommand),
+    /// List the devices, add one, revoke one
+    #[command(subcommand)]
+    Device(DeviceCommand),
+    /// Restart the machine in order
+    Reboot(PowerArgs),
+    /// Switch the machine off in order
+    Poweroff(PowerArgs),
+    /// Make and check an appliance's configuration, and show the one in force
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Serve without a machine: open the sockets, then become `holdfast serve`
@@ -80,7 +113,7 @@ pub struct EnrollArgs {
     /// The site's or portal's URL, instead of --address
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// The code from the console; better left out, since other users of this machine can see it here
+    /// The code from the console or from `holdfast device add`; better left out, since other users of this machine can see it here
     #[arg(long, conflicts_with = "operator_key")]
     pub code: Option<String>,
     /// The operator's private key, as `holdfast config new` made it
@@ -130,6 +163,8 @@ pub struct PushArgs {
 pub enum ConfigCommand {
     /// Make a configuration with fresh keys
     New(ConfigNewArgs),
+    /// Show the configuration that an appliance runs with, without its secrets, and where each credential came from
+    Show(ClientArgs),
     /// Check a folder of credentials as the appliance would
     Check {
         /// The folder with `holdfast.toml` and the secrets beside it

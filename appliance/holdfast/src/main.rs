@@ -30,13 +30,19 @@ fn main() -> ExitCode {
         Command::Enroll(args) => client::enrol::run(args),
         Command::Site(SiteCommand::Push(args)) => client::push::run(&args),
         Command::Site(SiteCommand::Versions(args)) => client::report::versions(&args),
-        Command::Status(args) => client::report::status(&args),
+        Command::Status(args) => client::status::status(&args),
+        Command::Config(ConfigCommand::Show(args)) => client::configuration::show(&args),
+        Command::Logs(args) => client::logs::follow(&args),
+        Command::Tls(command) => client::tls::run(&command),
+        Command::Device(command) => client::devices::run(&command),
+        Command::Reboot(args) => client::power::reboot(&args),
+        Command::Poweroff(args) => client::power::power_off(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("holdfast: {error}");
-            ExitCode::FAILURE
+            client::exit_code(&*error)
         }
     }
 }

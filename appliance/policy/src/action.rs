@@ -38,4 +38,22 @@ actions! {
     Publish = Site, "publish";
     /// Read the machine's status by the device protocol.
     ReadStatus = Appliance, "readStatus";
+    /// Read the machine's log.
+    ReadLogs = Appliance, "readLogs";
+    /// Read the configuration in force, which holds no secret.
+    ReadConfiguration = Appliance, "readConfiguration";
+    /// Read which web certificate is shown.
+    ReadCertificate = Appliance, "readCertificate";
+    /// Install a web certificate, or remove the installed one.
+    ChangeCertificate = Appliance, "changeCertificate";
+    /// Restart the machine.
+    Reboot = Appliance, "rebootMachine";
+    /// Switch the machine off.
+    PowerOff = Appliance, "powerOffMachine";
+    /// List the devices.
+    ReadDevices = Appliance, "readDevices";
+    /// Ask for a one-time code for another device.
+    InviteDevice = Appliance, "inviteDevice";
+    /// Take a device's rights away.
+    RevokeDevice = Appliance, "revokeDevice";
 }

@@ -11,7 +11,10 @@ mod error;
 mod permit;
 mod request;
 
-pub use action::{Action, Enrol, Publish, ReadStatus, StatusPage, View};
+pub use action::{
+    Action, ChangeCertificate, Enrol, InviteDevice, PowerOff, Publish, ReadCertificate,
+    ReadConfiguration, ReadDevices, ReadLogs, ReadStatus, Reboot, RevokeDevice, StatusPage, View,
+};
 pub use decide::Policy;
 pub use error::{Denied, LoadError, Reason};
 pub use permit::Permit;

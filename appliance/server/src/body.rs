@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use holdfast_site::Reader;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::sync::mpsc;
 
 use crate::progress::Progress;
 use crate::room::{Admitted, Share};
@@ -19,6 +20,8 @@ pub(crate) enum Body {
     Empty,
     Bytes(Bytes),
     Large(Large),
+    /// Pieces as they come, of a length that nobody knows beforehand.
+    Stream(mpsc::Receiver<Bytes>),
 }
 
 /// Bytes `position..end` of a large blob.
@@ -49,6 +52,8 @@ impl Body {
             Self::Empty => 0,
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::Large(large) => large.end.saturating_sub(large.position),
+            // Not known; nothing is recorded of it.
+            Self::Stream(_) => 0,
         }
     }
 
@@ -79,6 +84,7 @@ impl Body {
             Self::Empty => None,
             Self::Bytes(bytes) => Some(Ok(bytes.split_to(bytes.len().min(PIECE)))),
             Self::Large(large) => Some(large.next()),
+            Self::Stream(_) => None,
         }
     }
 }
@@ -123,18 +129,25 @@ impl HttpBody for Outgoing {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         self.progress.touch();
+        if let Body::Stream(pieces) = &mut self.body {
+            let piece = std::task::ready!(pieces.poll_recv(context));
+            return Poll::Ready(piece.map(|bytes| Ok(Frame::data(bytes))));
+        }
         let piece = self.body.next();
         Poll::Ready(piece.map(|bytes| bytes.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.len() == 0
+        self.body.len() == 0 && !matches!(self.body, Body::Stream(_))
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.body.len())
+        match self.body {
+            Body::Stream(_) => SizeHint::default(),
+            _ => SizeHint::with_exact(self.body.len()),
+        }
     }
 }

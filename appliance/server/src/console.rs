@@ -30,6 +30,8 @@ pub struct Show {
     pub version: String,
     /// Enrolled devices.
     pub devices: usize,
+    /// Something that only the console can tell, such as a spent `holdfast.recover`.
+    pub note: Option<&'static str>,
 }
 
 fn plain<S: Serializer>(
@@ -64,7 +66,7 @@ impl Shared {
                 (_, Some(_)) => "ready",
             },
             identity: self.keys.identity_pin.to_string(),
-            certificate: self.keys.web_fingerprint.clone(),
+            certificate: self.web_certificate().fingerprint.clone(),
             code: code.filter(|_| enrolling).map(Code::to_groups),
             code_expires_s: shown
                 .as_ref()
@@ -74,6 +76,7 @@ impl Shared {
             portal: self.settings.portal.url(),
             version: self.settings.version.clone(),
             devices,
+            note: self.recovery.note(),
         }
     }
 
@@ -87,10 +90,11 @@ impl Shared {
         });
     }
 
-    /// Whether a one-time code may enrol a device now.
+    /// Whether the console's one-time code may enrol a device now.
     pub(crate) fn enrolling(&self) -> bool {
-        self.settings.operator.is_none()
-            && !self.first_done.load(std::sync::atomic::Ordering::Relaxed)
+        self.recovery.is_open()
+            || self.settings.operator.is_none()
+                && !self.first_done.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     pub(crate) fn code(&self) -> std::sync::MutexGuard<'_, Option<Shown>> {
@@ -101,21 +105,20 @@ impl Shared {
 
     /// Puts a fresh code in place of one that has lapsed; tells when the one in place lapses.
     ///
-    /// After the first enrolment none follows. The last one is shown no more, but stays until it lapses: the device that
+    /// After the first enrolment none follows, and a recovery has one alone. The last one is shown no more, but stays until it lapses: the device that
     /// was enrolled by it may have lost the answer, and asks again.
     pub(crate) fn refresh_code(&self) -> Option<Instant> {
         let now = self.clock.monotonic();
         let mut shown = self.code();
         if shown.as_ref().and_then(|shown| shown.code(now)).is_none() {
+            if shown.is_some() {
+                self.recovery.close();
+            }
             if !self.enrolling() {
                 *shown = None;
                 return None;
             }
-            let mut random = Zeroizing::new([0_u8; 17]);
-            *shown = match aws_lc_rs::rand::fill(&mut *random) {
-                Ok(()) => Some(Shown::new(Code::from_random(&random), now)),
-                Err(_) => None,
-            };
+            *shown = Code::fresh().map(|code| Shown::new(code, now));
         }
         let remaining = shown
             .as_ref()
@@ -124,7 +127,7 @@ impl Shared {
     }
 }
 
-/// Keeps a good code on the console until the first enrolment.
+/// Keeps a good code on the console until the first enrolment, or one while a recovery is open.
 pub(crate) async fn keep_code(shared: std::sync::Arc<Shared>) {
     while let Some(lapses) = shared.refresh_code() {
         shared.redraw();

@@ -68,7 +68,7 @@ pub(crate) fn add(shared: &Arc<Shared>, context: &RequestContext, response: &mut
         Voice::Site => &shared.settings.site,
         Voice::Portal | Voice::Api => &shared.settings.portal,
     };
-    if !shared.keys.self_made && !host.is_loopback() && context.voice != Voice::Api {
+    if !shared.web_certificate().self_made && !host.is_loopback() && context.voice != Voice::Api {
         headers.insert(
             STRICT_TRANSPORT_SECURITY,
             HeaderValue::from_static("max-age=31536000"),

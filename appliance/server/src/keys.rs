@@ -7,13 +7,14 @@ use rcgen::{
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ED25519,
 };
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
-use zeroize::Zeroizing;
 
+use crate::certificate::{Credential, Web, credential};
 use crate::error::Error;
-use crate::pin::{Pin, certificate_fingerprint};
+use crate::pin::Pin;
+use crate::protocol::CertificateSource;
 use crate::settings::Settings;
 
 /// How long a self-made certificate is good for.
@@ -43,26 +44,14 @@ impl Drop for KeyRecord {
     }
 }
 
-/// A certificate chain with its key.
-pub struct Credential {
-    /// Leaf first.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// The key of the leaf.
-    pub key: PrivateKeyDer<'static>,
-}
-
-/// All keys of the server.
-pub struct Keys {
-    /// What browsers are shown.
-    pub web: Credential,
+/// The keys of the server that do not change while it runs.
+pub(crate) struct Keys {
     /// What devices are shown and pin.
-    pub identity: Credential,
+    pub(crate) identity: Credential,
     /// The pin of the identity key.
-    pub identity_pin: Pin,
-    /// The fingerprint of the web certificate.
-    pub web_fingerprint: String,
-    /// Whether the web certificate is self-made.
-    pub self_made: bool,
+    pub(crate) identity_pin: Pin,
+    /// What browsers are shown unless a certificate is installed: the given certificate, or the self-made one.
+    pub(crate) fallback: Web,
 }
 
 impl Keys {
@@ -70,7 +59,7 @@ impl Keys {
     ///
     /// # Errors
     /// A given key that cannot be used, or the store's.
-    pub fn load(store: &Store, settings: &Settings, now: Timestamp) -> Result<Self, Error> {
+    pub(crate) fn load(store: &Store, settings: &Settings, now: Timestamp) -> Result<Self, Error> {
         let identity_key = match &settings.identity_key {
             Some(pem) => PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes())
                 .map_err(|error| unusable("identity key", &error))
@@ -82,31 +71,28 @@ impl Keys {
         };
         let identity = certificate(&identity_key, &[IDENTITY_NAME.to_owned()], 0)?;
         let identity_pin = pin(&identity, "identity key")?;
-        let web = match &settings.tls {
-            Some((chain, key)) => given(chain, key)?,
-            None => kept_web(store, settings, now)?,
+        let fallback = match &settings.tls {
+            Some((chain, key)) => {
+                let given = credential(chain, key);
+                let given = given.map_err(|why| unusable("web certificate", &why))?;
+                Web::new(given, CertificateSource::Given)?
+            }
+            None => Web::new(kept_web(store, settings, now)?, CertificateSource::SelfMade)?,
         };
-        let leaf = web
-            .chain
-            .first()
-            .ok_or_else(|| unusable("web certificate", &"the chain is empty"))?;
-        let web_fingerprint = certificate_fingerprint(leaf);
         let identity = Credential {
             chain: vec![identity],
             key: PrivatePkcs8KeyDer::from(identity_key.serialize_der()).into(),
         };
         Ok(Self {
-            web,
             identity,
             identity_pin,
-            web_fingerprint,
-            self_made: settings.tls.is_none(),
+            fallback,
         })
     }
 }
 
 /// The name in certificates of the device protocol; nobody resolves it, the keys are pinned.
-pub const IDENTITY_NAME: &str = "holdfast.invalid";
+const IDENTITY_NAME: &str = "holdfast.invalid";
 
 /// A self-signed certificate for the device protocol, where only the key counts: it is valid at all times.
 ///
@@ -126,15 +112,6 @@ fn unusable(what: &'static str, why: &dyn std::fmt::Display) -> Error {
 fn pin(certificate: &CertificateDer<'_>, what: &'static str) -> Result<Pin, Error> {
     Pin::of_certificate(certificate)
         .ok_or_else(|| unusable(what, &"its certificate cannot be read"))
-}
-
-fn given(chain: &str, key: &Zeroizing<String>) -> Result<Credential, Error> {
-    let chain = CertificateDer::pem_slice_iter(chain.as_bytes())
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| unusable("web certificate", &error))?;
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
-        .map_err(|error| unusable("web certificate's key", &error))?;
-    Ok(Credential { chain, key })
 }
 
 fn kept_identity(store: &Store, now: Timestamp) -> Result<KeyPair, Error> {

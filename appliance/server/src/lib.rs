@@ -6,16 +6,20 @@
 
 mod api;
 mod body;
+mod certificate;
 mod clock;
+mod configuration;
 mod connection;
 mod console;
 mod device;
+mod ed25519;
 pub mod enrolment;
 mod error;
 mod handlers;
 mod headers;
 mod host;
 mod keys;
+pub mod machine;
 mod peers;
 pub mod pin;
 mod progress;
@@ -24,12 +28,14 @@ mod record;
 mod rejection;
 mod request;
 mod room;
+mod secret;
 mod server;
 mod settings;
 mod tls;
 
 pub use clock::{Clock, SystemClock};
 pub use console::Show;
+pub use ed25519::Ed25519Only;
 pub use error::Error;
 pub use keys::device_certificate;
 pub use pin::Pin;

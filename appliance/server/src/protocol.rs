@@ -1,9 +1,13 @@
 //! What travels between a device and the appliance, as JSON; see the crate's routes for the paths.
 
+use std::collections::BTreeMap;
+
 use holdfast_site::{Digest, WireEntry};
 use serde::{Deserialize, Serialize};
 
+use crate::machine::{LogLine, MachineStatus};
 use crate::pin::Pin;
+pub use crate::secret::Secret;
 
 /// `POST /v1/enroll`, the request.
 #[derive(Debug, Serialize, Deserialize)]
@@ -57,6 +61,141 @@ pub struct StatusAnswer {
     pub identity: Pin,
     /// Fingerprint of the web certificate.
     pub certificate: String,
+    /// More of the web certificate.
+    pub web: CertificateAnswer,
+    /// The appliance's time, seconds since 1970.
+    pub time: i64,
+    /// Seconds since the server started.
+    pub serving_s: u64,
+    /// The machine around the server; absent where there is none, or it does not answer.
+    pub machine: Option<MachineStatus>,
+    /// The store and its disk.
+    pub store: Option<StoreStatus>,
+}
+
+/// The store and its disk, in bytes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StoreStatus {
+    /// What the store takes.
+    pub bytes: u64,
+    /// Room left on the data partition.
+    pub room: u64,
+}
+
+/// `GET`, `PUT` and `DELETE /v1/certificate`, the answer: which web certificate is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateAnswer {
+    /// Hash of the leaf, as browsers show it.
+    pub fingerprint: String,
+    /// Where it comes from.
+    pub source: CertificateSource,
+    /// From when on it is good, seconds since 1970.
+    pub not_before: i64,
+    /// Until when it is good, seconds since 1970.
+    pub not_after: i64,
+}
+
+/// Where a web certificate comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CertificateSource {
+    /// `holdfast tls install`.
+    Installed,
+    /// The credentials `holdfast.tls-cert` and `holdfast.tls-key`.
+    Given,
+    /// The machine made it.
+    SelfMade,
+}
+
+/// `PUT /v1/certificate`, the request.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateRequest {
+    /// The chain in PEM, leaf first.
+    pub chain: String,
+    /// Its key in PEM.
+    pub key: Secret,
+}
+
+/// `GET /v1/configuration`, the answer. It holds no secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationAnswer {
+    /// Every key that `holdfast.toml` sets, such as `origin.site`, with its value as TOML.
+    pub settings: BTreeMap<String, String>,
+    /// The credentials that have a meaning, and where each came from.
+    pub credentials: Vec<CredentialItem>,
+    /// SHA-256 of all of this and of the given certificate and identity, in hex: it changes with the configuration.
+    pub sha256: String,
+}
+
+/// A credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialItem {
+    /// Its name.
+    pub name: String,
+    /// Where it came from; absent: it was not passed.
+    pub source: Option<String>,
+}
+
+/// `GET /v1/devices`, one item of the answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceItem {
+    /// Its pin.
+    pub device: Pin,
+    /// Its name for people.
+    pub name: String,
+    /// When it was enrolled, seconds since 1970.
+    pub enrolled: i64,
+    /// Whether it may act; it was revoked otherwise.
+    pub active: bool,
+    /// Whether it is the one that asks.
+    pub this: bool,
+}
+
+/// `POST /v1/devices/invitations`, the answer: a one-time code for another device.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Invitation {
+    /// The code in groups.
+    pub code: Secret,
+    /// Seconds for which it is good.
+    pub expires_s: u64,
+    /// The appliance's identity, for the other device to pin.
+    pub identity: Pin,
+}
+
+/// `POST /v1/devices/revocations`, the request.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevocationRequest {
+    /// Which device.
+    pub device: Pin,
+    /// Revoke it even if it is the last one.
+    #[serde(default)]
+    pub force: bool,
+}
+
+/// `POST /v1/devices/revocations`, the answer.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Revoked {
+    /// How many devices may act now.
+    pub devices: usize,
+}
+
+/// `POST /v1/machine/reboot` and `POST /v1/machine/power-off`, the answer: it is done in a moment.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PowerAnswer {
+    /// `reboot` or `power-off`.
+    pub doing: String,
+}
+
+/// `GET /v1/logs`, one line of the answer (`application/x-ndjson`); empty lines say that the connection still holds.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogItem {
+    /// A line of the log.
+    Line(LogLine),
+    /// The answer ends here for this reason.
+    Problem(String),
 }
 
 /// `POST /v1/site/missing`, request and answer.

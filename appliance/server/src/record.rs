@@ -134,6 +134,16 @@ pub(crate) fn lost(event: &holdfast_audit::Event, error: &holdfast_store::Error)
     });
 }
 
+/// Notes something that the operator should know and that belongs to no request.
+pub(crate) fn note(kind: &'static str, reason: &str) {
+    #[derive(Serialize)]
+    struct Note<'a> {
+        kind: &'static str,
+        reason: &'a str,
+    }
+    write_line(&Note { kind, reason });
+}
+
 fn write_line(line: &impl Serialize) {
     let Ok(mut text) = serde_json::to_vec(line) else {
         return;

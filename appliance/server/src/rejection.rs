@@ -6,6 +6,7 @@ use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use crate::body::Body;
+use crate::machine::Unavailable;
 use crate::protocol::Problem;
 use crate::request::RequestContext;
 
@@ -44,6 +45,12 @@ pub(crate) enum Rejection {
     Site(holdfast_site::Error),
     /// There is no memory now for one more answer of this size.
     Busy,
+    /// What was sent is well-formed and cannot be taken, for this reason.
+    Refused(String),
+    /// It cannot be done as things are, for this reason.
+    Conflict(String),
+    /// The machine around the server cannot be asked.
+    Unavailable(Unavailable),
     /// Our own failure; its text goes to the log, not to the client.
     Internal(String),
 }
@@ -59,7 +66,10 @@ impl Rejection {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Site(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Unavailable(Unavailable::Silent) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Unavailable(Unavailable::NoMachine) => StatusCode::NOT_IMPLEMENTED,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -78,6 +88,10 @@ impl Rejection {
             Self::Enrolment(_) => "The device was not enrolled",
             Self::Site(_) => "The site was refused",
             Self::Busy => "Too much is being downloaded at once",
+            Self::Refused(_) => "What was sent is refused",
+            Self::Conflict(_) => "This cannot be done now",
+            Self::Unavailable(Unavailable::NoMachine) => "There is no machine to ask",
+            Self::Unavailable(Unavailable::Silent) => "The machine does not answer",
             Self::Internal(_) => "Something failed on our side",
         }
     }
@@ -100,6 +114,8 @@ impl Rejection {
             Self::Enrolment(why) => (*why).to_owned(),
             Self::Site(error) => error.to_string(),
             Self::Busy => "Try again in a few seconds.".to_owned(),
+            Self::Refused(why) | Self::Conflict(why) => why.clone(),
+            Self::Unavailable(why) => why.to_string(),
             Self::Internal(_) => {
                 format!(
                     "Try again; if it stays, give the operator the number {id}, which the log tells more about."

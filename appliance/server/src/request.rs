@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use holdfast_policy::{
-    Appliance, Channel, Context, Enrol, Portal, Principal, Publish, ReadStatus, Site, StatusPage,
-    View,
+    Appliance, ChangeCertificate, Channel, Context, Enrol, InviteDevice, Portal, PowerOff,
+    Principal, Publish, ReadCertificate, ReadConfiguration, ReadDevices, ReadLogs, ReadStatus,
+    Reboot, RevokeDevice, Site, StatusPage, View,
 };
 use holdfast_site::RequestPath;
 use http::{Method, Request, Response};
@@ -65,6 +66,11 @@ pub(crate) async fn answer(
         Ok(response) => response,
         Err(rejection) => {
             record::refusal(&context, &rejection);
+            if let (Rejection::Denied(denied), Side::Device(binding)) =
+                (&rejection, &connection.side)
+            {
+                shared.denied(denied.action(), binding, &context).await;
+            }
             rejection.into_response(&context)
         }
     };
@@ -140,7 +146,7 @@ async fn device(
         }
         api::Route::Status => {
             let permit = policy.decide::<ReadStatus>(who, Appliance, &channel)?;
-            api::status(permit, shared)
+            api::status(permit, shared).await
         }
         api::Route::Missing => {
             let permit = policy.decide::<Publish>(who, Site, &channel)?;
@@ -157,6 +163,46 @@ async fn device(
         api::Route::Versions => {
             let permit = policy.decide::<Publish>(who, Site, &channel)?;
             api::versions(permit, shared)
+        }
+        api::Route::Logs => {
+            let permit = policy.decide::<ReadLogs>(who, Appliance, &channel)?;
+            api::logs(permit, shared, binding, request.uri()).await
+        }
+        api::Route::Configuration => {
+            let permit = policy.decide::<ReadConfiguration>(who, Appliance, &channel)?;
+            api::configuration(permit, shared)
+        }
+        api::Route::Certificate => {
+            let permit = policy.decide::<ReadCertificate>(who, Appliance, &channel)?;
+            api::certificate::show(permit, shared)
+        }
+        api::Route::InstallCertificate => {
+            let permit = policy.decide::<ChangeCertificate>(who, Appliance, &channel)?;
+            api::certificate::install(permit, shared, context, binding, request.into_body()).await
+        }
+        api::Route::RemoveCertificate => {
+            let permit = policy.decide::<ChangeCertificate>(who, Appliance, &channel)?;
+            api::certificate::remove(permit, shared, context, binding).await
+        }
+        api::Route::Devices => {
+            let permit = policy.decide::<ReadDevices>(who, Appliance, &channel)?;
+            api::devices::list(permit, shared, binding)
+        }
+        api::Route::Invite => {
+            let permit = policy.decide::<InviteDevice>(who, Appliance, &channel)?;
+            api::devices::invite(permit, shared, context, binding).await
+        }
+        api::Route::Revoke => {
+            let permit = policy.decide::<RevokeDevice>(who, Appliance, &channel)?;
+            api::devices::revoke(permit, shared, context, binding, request.into_body()).await
+        }
+        api::Route::Reboot => {
+            let permit = policy.decide::<Reboot>(who, Appliance, &channel)?;
+            api::reboot(permit, shared, context, binding).await
+        }
+        api::Route::PowerOff => {
+            let permit = policy.decide::<PowerOff>(who, Appliance, &channel)?;
+            api::power_off(permit, shared, context, binding).await
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The server as a whole: opened with power, run without.
 
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use holdfast_audit::{Actor, Event, Kind, Outcome, Timestamp};
 use holdfast_policy::Policy;
@@ -11,14 +11,19 @@ use holdfast_site::Site;
 use holdfast_store::{Batch, Store};
 use tokio::sync::{Notify, Semaphore, watch};
 
+use crate::certificate::{self, WebCertificate};
 use crate::clock::Clock;
+use crate::configuration;
 use crate::connection;
 use crate::console::{Show, keep_code};
 use crate::device::{self, FirstEnrolment};
 use crate::enrolment::code::Shown;
+use crate::enrolment::invitations::Invitations;
+use crate::enrolment::recovery::Recovery;
 use crate::enrolment::refusals::Refusals;
 use crate::error::Error;
 use crate::keys::Keys;
+use crate::machine::Machine;
 use crate::peers::Peers;
 use crate::record;
 use crate::room::Room;
@@ -30,6 +35,9 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// One peer may have this part of all connections.
 const SHARE_OF_PEER: usize = 4;
+
+/// Most answers that follow the log at once.
+const FOLLOWERS: usize = 8;
 
 /// What every request may use.
 pub(crate) struct Shared {
@@ -49,6 +57,21 @@ pub(crate) struct Shared {
     /// Held while a device is enrolled.
     pub(crate) enrolment: Arc<tokio::sync::Mutex<()>>,
     pub(crate) refusals: Mutex<Refusals>,
+    /// Refused acts of devices.
+    pub(crate) denials: Mutex<Refusals>,
+    /// Codes that devices asked for.
+    pub(crate) invitations: Mutex<Invitations>,
+    pub(crate) recovery: Recovery,
+    /// Held while the web certificate is exchanged.
+    pub(crate) changing: Arc<tokio::sync::Mutex<()>>,
+    /// The machine around the server.
+    pub(crate) machine: Arc<dyn Machine>,
+    /// Answers that follow the log.
+    pub(crate) followers: Arc<Semaphore>,
+    /// When the server was opened.
+    pub(crate) started: Instant,
+    /// Whether it is to stop: answers that could go on for long end.
+    pub(crate) ending: AtomicBool,
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) peers: Arc<Peers>,
     pub(crate) room: Room,
@@ -84,6 +107,7 @@ impl Server {
         settings: Settings,
         clock: Arc<dyn Clock>,
         listeners: Vec<TcpListener>,
+        machine: Arc<dyn Machine>,
     ) -> Result<Self, Error> {
         if listeners.is_empty() {
             return Err(Error::NoSocket);
@@ -92,8 +116,11 @@ impl Server {
             listener.set_nonblocking(true)?;
         }
         let keys = Keys::load(&store, &settings, clock.now())?;
-        let tls = Tls::new(&keys)?;
+        configuration::note(&store, &settings.configuration, clock.now())?;
+        let recovery = Recovery::start(&store, settings.recover.as_deref(), clock.now())?;
         let snapshot = store.snapshot()?;
+        let installed = certificate::load(&snapshot, &settings)?;
+        let tls = Tls::new(&keys, installed.as_ref().unwrap_or(&keys.fallback))?;
         let first_done = snapshot
             .find::<FirstEnrolment>(FirstEnrolment::KEY)?
             .is_some();
@@ -112,8 +139,17 @@ impl Server {
             portal: String::new(),
             version: String::new(),
             devices,
+            note: None,
         };
         let shared = Shared {
+            denials: Mutex::default(),
+            invitations: Mutex::default(),
+            recovery,
+            changing: Arc::default(),
+            machine,
+            followers: Arc::new(Semaphore::new(FOLLOWERS)),
+            started: clock.monotonic(),
+            ending: AtomicBool::new(false),
             site: Site::open(store.clone(), settings.cache_bytes)?,
             policy: Policy::load()?,
             connections: Arc::new(Semaphore::new(settings.max_connections)),
@@ -173,15 +209,28 @@ impl Server {
         shared.redraw();
         ready();
         stop.await;
+        shared.ending.store(true, Ordering::Relaxed);
         let _ = stopping.send(true);
         // Every task holds a receiver until it is done.
         let _ = tokio::time::timeout(GRACE, stopping.closed()).await;
         shared.keep_counted().await?;
+        shared.keep_counted_denials().await?;
         shared.note(Kind::Stopped).await
     }
 }
 
 impl Shared {
+    /// The web certificate that is shown now.
+    pub(crate) fn web_certificate(&self) -> Arc<WebCertificate> {
+        self.tls.web_certificate()
+    }
+
+    pub(crate) fn invitations(&self) -> std::sync::MutexGuard<'_, Invitations> {
+        self.invitations
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     async fn note(&self, kind: Kind) -> Result<(), Error> {
         let event = self.event(kind, Actor::Machine, "", Outcome::Done);
         self.keep(&event).await

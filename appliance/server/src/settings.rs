@@ -2,6 +2,8 @@
 
 use zeroize::Zeroizing;
 
+use crate::protocol::ConfigurationAnswer;
+
 /// A host name and the port that clients see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
@@ -61,6 +63,10 @@ pub struct Settings {
     pub identity_key: Option<Zeroizing<String>>,
     /// The web certificate chain and key, both PEM; absent: made once and kept sealed.
     pub tls: Option<(String, Zeroizing<String>)>,
+    /// What may be told of the configuration in force.
+    pub configuration: ConfigurationAnswer,
+    /// The value of a `holdfast.recover` credential, which is good once.
+    pub recover: Option<Zeroizing<[u8; 32]>>,
     /// Version of the software.
     pub version: String,
     /// Root hash of the running image.
@@ -71,6 +77,13 @@ pub struct Settings {
     pub max_connections: usize,
     /// Bound in bytes for decrypted blobs in memory.
     pub cache_bytes: usize,
+}
+
+impl Settings {
+    /// The host names that the web certificate must cover.
+    pub(crate) fn hosts(&self) -> [&str; 2] {
+        [&self.site.host, &self.portal.host]
+    }
 }
 
 #[cfg(test)]

@@ -4,12 +4,10 @@
 //! offers ALPN `holdfast/1` gets the identity key and must show a key of its own. They share no tickets, and the device
 //! side issues none: a resumed session would bring a client's certificate back without a look at its key.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls13_signature,
-};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{
@@ -19,35 +17,56 @@ use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme,
 };
 
+use crate::certificate::{Credential, Web, WebCertificate};
+use crate::ed25519::Ed25519Only;
 use crate::error::Error;
-use crate::keys::{Credential, Keys};
+use crate::keys::Keys;
 
 /// The device protocol's ALPN name (RFC 7301).
 pub const DEVICE_ALPN: &[u8] = b"holdfast/1";
 
-/// Both configurations.
+/// Both configurations. The web side can be exchanged while connections are open: each keeps the one it began with.
 pub(crate) struct Tls {
-    pub(crate) web: Arc<ServerConfig>,
-    pub(crate) device: Arc<ServerConfig>,
+    web: RwLock<WebSide>,
+    device: Arc<ServerConfig>,
+}
+
+/// The web side's configuration, and what is known of its certificate.
+#[derive(Clone)]
+pub(crate) struct WebSide {
+    config: Arc<ServerConfig>,
+    certificate: Arc<WebCertificate>,
+}
+
+impl WebSide {
+    /// A configuration with this certificate; it shares no tickets with any other.
+    pub(crate) fn new(web: &Web) -> Result<Self, Error> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let Credential { chain, key } = &web.credential;
+        let mut config = builder(&provider)?
+            .with_no_client_auth()
+            .with_single_cert(chain.clone(), key.clone_key())?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.session_storage = ServerSessionMemoryCache::new(1024);
+        Ok(Self {
+            config: Arc::new(config),
+            certificate: Arc::clone(&web.certificate),
+        })
+    }
 }
 
 impl Tls {
-    pub(crate) fn new(keys: &Keys) -> Result<Self, Error> {
+    pub(crate) fn new(keys: &Keys, web: &Web) -> Result<Self, Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut web = builder(&provider)?
-            .with_no_client_auth()
-            .with_single_cert(keys.web.chain.clone(), keys.web.key.clone_key())?;
-        web.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        web.session_storage = ServerSessionMemoryCache::new(1024);
         let Credential { chain, key } = &keys.identity;
         let mut device = builder(&provider)?
-            .with_client_cert_verifier(Arc::new(AnyEd25519::new(&provider)))
+            .with_client_cert_verifier(Arc::new(AnyEd25519(Ed25519Only::new(&provider))))
             .with_single_cert(chain.clone(), key.clone_key())?;
         device.alpn_protocols = vec![DEVICE_ALPN.to_vec()];
         device.session_storage = Arc::new(NoServerSessionStorage {});
         device.send_tls13_tickets = 0;
         Ok(Self {
-            web: Arc::new(web),
+            web: RwLock::new(WebSide::new(web)?),
             device: Arc::new(device),
         })
     }
@@ -57,10 +76,29 @@ impl Tls {
         let device = hello
             .alpn()
             .is_some_and(|mut offers| offers.any(|alpn| alpn == DEVICE_ALPN));
-        (
-            Arc::clone(if device { &self.device } else { &self.web }),
-            device,
-        )
+        let config = if device {
+            Arc::clone(&self.device)
+        } else {
+            self.web().config
+        };
+        (config, device)
+    }
+
+    /// Shows another certificate from the next handshake on.
+    pub(crate) fn show(&self, side: WebSide) {
+        *self.web.write().unwrap_or_else(PoisonError::into_inner) = side;
+    }
+
+    /// The web certificate that is shown now.
+    pub(crate) fn web_certificate(&self) -> Arc<WebCertificate> {
+        self.web().certificate
+    }
+
+    fn web(&self) -> WebSide {
+        self.web
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -74,17 +112,7 @@ fn builder(provider: &Arc<CryptoProvider>) -> Result<Builder, Error> {
 /// Accepts any certificate of an Ed25519 key whose possession is proven: who the key belongs to, and what it may do, is
 /// looked up at every request. Names and times in the certificate mean nothing.
 #[derive(Debug)]
-struct AnyEd25519 {
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl AnyEd25519 {
-    fn new(provider: &CryptoProvider) -> Self {
-        Self {
-            algorithms: provider.signature_verification_algorithms,
-        }
-    }
-}
+struct AnyEd25519(Ed25519Only);
 
 impl ClientCertVerifier for AnyEd25519 {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
@@ -110,7 +138,7 @@ impl ClientCertVerifier for AnyEd25519 {
         _certificate: &CertificateDer<'_>,
         _signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::Error::General("TLS 1.3 only".to_owned()))
+        self.0.refuse_tls12()
     }
 
     fn verify_tls13_signature(
@@ -119,13 +147,10 @@ impl ClientCertVerifier for AnyEd25519 {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        if signature.scheme != SignatureScheme::ED25519 {
-            return Err(CertificateError::BadSignature.into());
-        }
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        self.0.verify(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ED25519]
+        self.0.schemes()
     }
 }

@@ -18,6 +18,24 @@ const SMALL: u64 = 64 << 10;
 /// Pages of tree that one change may rewrite.
 const PER_CHANGE: u64 = 64 << 10;
 
+/// What the store takes, and what is left, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Length of the store's file.
+    pub bytes: u64,
+    /// Room left on its file system.
+    pub room: u64,
+}
+
+/// Looks at the store's file and its file system.
+pub(crate) fn usage(path: &Path) -> std::io::Result<Usage> {
+    let stat = rustix::fs::statvfs(path)?;
+    Ok(Usage {
+        bytes: std::fs::metadata(path)?.len(),
+        room: stat.f_bavail.saturating_mul(stat.f_frsize),
+    })
+}
+
 /// Refuses the batches if the file system may not hold them.
 pub(crate) fn check(path: &Path, batches: &[SealedBatch]) -> Result<(), Error> {
     // A file system that cannot tell its room is taken at its word by writing.

@@ -9,6 +9,7 @@ use holdfast_secrets::KeyRing;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::engine::Engine;
+use crate::space::{self, Usage};
 use crate::writer::{self, Job};
 use crate::{Batch, Error, Receipt, Snapshot, opening};
 
@@ -120,6 +121,14 @@ impl Store {
         let batch = batch.seal(&self.0.engine.ring)?;
         let outcome = self.0.engine.apply(&[batch]).pop();
         outcome.unwrap_or(Err(Error::NoWriter))
+    }
+
+    /// What the store takes on its file system, and what is left there.
+    ///
+    /// # Errors
+    /// The system's, such as when the disk is gone.
+    pub fn usage(&self) -> std::io::Result<Usage> {
+        space::usage(&self.0.engine.path)
     }
 
     /// Number of durable transactions since the store was opened. Far fewer than batches when many commit at once.

@@ -1,32 +1,25 @@
-//! One TLS connection to an appliance, and requests over it.
+//! One TLS connection to an appliance.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use holdfast_server::enrolment::proof::{Binding, EXPORTER_LABEL};
-use holdfast_server::protocol::Problem;
-use holdfast_server::{DEVICE_ALPN, Pin, device_certificate};
-use http::header::{CONTENT_TYPE, HOST};
-use http::{Method, Request, StatusCode};
+use holdfast_server::{DEVICE_ALPN, Ed25519Only, Pin, device_certificate};
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use rcgen::KeyPair;
+use rustls::ClientConfig;
 use rustls::client::Resumption;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::address::Address;
-use super::text::plain;
-use super::watch::{Pieces, Progressing, Watched};
+use super::failure::Unreachable;
+use super::pinned::Pinned;
 use crate::Failure;
 
 /// What requests carry.
@@ -37,16 +30,9 @@ pub type BodyFailure = Box<dyn std::error::Error + Send + Sync>;
 /// Time to reach the appliance and finish the handshake.
 const CONNECT: Duration = Duration::from_secs(20);
 
-/// Time without a byte in either direction after which an answer is given up. Uploads have longer: the appliance writes
-/// to its disk before it answers.
-const STALLED: Duration = Duration::from_secs(60);
-const UPLOAD_STALLED: Duration = Duration::from_secs(300);
-/// Most bytes of an answer: some 60 000 versions, far more than any other needs.
-const MAX_ANSWER: usize = 16 * 1024 * 1024;
-
 /// An open connection to an appliance whose key is known.
 pub struct Connection {
-    sender: SendRequest<Body>,
+    pub(super) sender: SendRequest<Body>,
     /// What binds a proof of enrolment to this connection.
     pub binding: Binding,
 }
@@ -69,14 +55,13 @@ impl Connection {
                 (Some(wanted), Some(seen)) if wanted != seen => format!(
                     "{address} shows the identity {seen}, not {wanted}: this is another appliance, or someone is in \
                      between; check the address, and compare with the appliance's console"
-                )
-                .into(),
+                ),
                 _ => format!(
                     "cannot talk to {address}: {error}; check that the appliance runs and is reachable there"
-                )
-                .into(),
+                ),
             }
         })
+        .map_err(|why| Unreachable(why).into())
     }
 
     async fn try_open(
@@ -91,7 +76,7 @@ impl Connection {
         let verifier = Pinned {
             identity,
             seen: Arc::clone(seen),
-            algorithms: provider.signature_verification_algorithms,
+            signatures: Ed25519Only::new(&provider),
         };
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -131,204 +116,5 @@ impl Connection {
                 server,
             },
         })
-    }
-
-    /// `GET`
-    pub async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Failure> {
-        let empty = Empty::new().map_err(|never| match never {}).boxed();
-        self.send(Method::GET, path, empty, STALLED).await
-    }
-
-    /// `POST` of JSON.
-    pub async fn post<T: DeserializeOwned>(
-        &mut self,
-        path: &str,
-        message: &impl Serialize,
-    ) -> Result<T, Failure> {
-        self.post_encoded(path, serde_json::to_vec(message)?.into())
-            .await
-    }
-
-    /// `POST` of what is JSON already.
-    pub async fn post_encoded<T: DeserializeOwned>(
-        &mut self,
-        path: &str,
-        message: Bytes,
-    ) -> Result<T, Failure> {
-        let body = Pieces::new(message).boxed();
-        self.send(Method::POST, path, body, STALLED).await
-    }
-
-    /// `POST` of blobs.
-    pub async fn upload<T: DeserializeOwned>(
-        &mut self,
-        path: &str,
-        body: Body,
-    ) -> Result<T, Failure> {
-        self.send(Method::POST, path, body, UPLOAD_STALLED).await
-    }
-
-    /// Sends a request; an answer that is no success becomes its problem's text.
-    async fn send<T: DeserializeOwned>(
-        &mut self,
-        method: Method,
-        path: &str,
-        body: Body,
-        patience: Duration,
-    ) -> Result<T, Failure> {
-        let progress = Progressing::default();
-        let body = Watched::new(body, progress.clone()).boxed();
-        let (status, answer) = tokio::select! {
-            answer = self.exchange(method, path, body, &progress) => answer?,
-            () = progress.stalled(patience) => {
-                return Err(format!(
-                    "the appliance has not answered for {} seconds; see its console, then try again",
-                    patience.as_secs()
-                )
-                .into());
-            }
-        };
-        if status.is_success() {
-            return serde_json::from_slice(&answer).map_err(|error| {
-                let error = plain(&error.to_string());
-                format!("the appliance answered in another form ({error}); use the `holdfast` of its version").into()
-            });
-        }
-        match serde_json::from_slice::<Problem>(&answer) {
-            Ok(problem) => {
-                Err(format!("{}: {}", plain(&problem.title), plain(&problem.detail)).into())
-            }
-            Err(_) => Err(format!(
-                "the appliance answered {status}; use the `holdfast` of its version"
-            )
-            .into()),
-        }
-    }
-
-    async fn exchange(
-        &mut self,
-        method: Method,
-        path: &str,
-        body: Body,
-        progress: &Progressing,
-    ) -> Result<(StatusCode, Vec<u8>), Failure> {
-        self.sender.ready().await.map_err(|error| cut(&error))?;
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, "holdfast.invalid")
-            .header(CONTENT_TYPE, "application/json")
-            .body(body)?;
-        let response = self
-            .sender
-            .send_request(request)
-            .await
-            .map_err(|error| cut(&error))?;
-        let status = response.status();
-        Ok((status, read(response.into_body(), progress).await?))
-    }
-}
-
-/// Reads an answer of at most [`MAX_ANSWER`] bytes.
-async fn read<B>(mut body: B, progress: &Progressing) -> Result<Vec<u8>, Failure>
-where
-    B: hyper::body::Body<Data = Bytes, Error: std::error::Error + 'static> + Unpin,
-{
-    let mut answer = Vec::new();
-    while let Some(frame) = body.frame().await {
-        progress.made();
-        let frame = frame.map_err(|error| cut(&error))?;
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        if answer.len().saturating_add(data.len()) > MAX_ANSWER {
-            return Err(
-                "the appliance's answer is longer than 16 MiB; use the `holdfast` of its version"
-                    .into(),
-            );
-        }
-        answer.extend_from_slice(&data);
-    }
-    Ok(answer)
-}
-
-fn cut(error: &(dyn std::error::Error + 'static)) -> Failure {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    format!("the connection to the appliance broke: {cause}; try again").into()
-}
-
-/// Accepts the one pinned key, or any Ed25519 key where none is pinned yet; remembers which it saw.
-#[derive(Debug)]
-struct Pinned {
-    identity: Option<Pin>,
-    seen: Arc<Mutex<Option<Pin>>>,
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let pin = Pin::of_certificate(certificate).ok_or(CertificateError::BadEncoding)?;
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(pin);
-        if self.identity.is_some_and(|identity| identity != pin) {
-            return Err(CertificateError::ApplicationVerificationFailure.into());
-        }
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::Error::General("TLS 1.3 only".to_owned()))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        if signature.scheme != SignatureScheme::ED25519 {
-            return Err(CertificateError::BadSignature.into());
-        }
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ED25519]
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use http_body_util::Full;
-
-    use super::*;
-
-    #[test]
-    fn answer_without_end_is_cut_off() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        let read_so_many = |length| {
-            let body = Full::new(Bytes::from(vec![0; length]));
-            runtime.block_on(async { read(body, &Progressing::default()).await })
-        };
-        assert_eq!(read_so_many(MAX_ANSWER).unwrap().len(), MAX_ANSWER);
-        let why = read_so_many(MAX_ANSWER.saturating_add(1)).unwrap_err();
-        assert!(why.to_string().contains("longer than 16 MiB"), "{why}");
     }
 }

@@ -99,7 +99,7 @@ fn code(given: Option<Zeroizing<String>>) -> Result<Code, Failure> {
         Some(code) => code,
         None => {
             if std::io::stdin().is_terminal() {
-                eprint!("Code from the appliance's console: ");
+                eprint!("Code from the appliance's console, or from `holdfast device add`: ");
             }
             let mut line = Zeroizing::new(String::new());
             std::io::stdin().read_line(&mut line)?;
@@ -107,7 +107,8 @@ fn code(given: Option<Zeroizing<String>>) -> Result<Code, Failure> {
         }
     };
     Code::parse(&typed).ok_or_else(|| {
-        "that is not a code; type the 26 letters and digits that the appliance's console shows"
+        "that is not a code; type the 26 letters and digits that the appliance's console shows, or that `holdfast device \
+         add` printed"
             .into()
     })
 }

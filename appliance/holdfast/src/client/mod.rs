@@ -1,15 +1,27 @@
 //! The workstation's side of the device protocol.
 
 mod address;
+pub mod configuration;
 mod connect;
+pub mod devices;
 pub mod enrol;
+mod failure;
+pub mod logs;
+mod pinned;
+pub mod power;
 mod progress;
 pub mod push;
 pub mod report;
+mod requests;
 mod state;
+pub mod status;
 mod text;
+pub mod tls;
 mod upload;
 mod watch;
+
+pub use failure::exit_code;
+pub use state::key_of_pem;
 
 use crate::Failure;
 use crate::cli::ClientArgs;

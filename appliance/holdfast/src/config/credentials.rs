@@ -1,5 +1,6 @@
 //! The credentials: the configuration and its secrets, each a file of its own.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, read_dir};
 use std::io::Read;
 use std::path::Path;
@@ -34,16 +35,19 @@ pub enum Name {
     TlsCert,
     /// `holdfast.tls-key`: the key of the web certificate.
     TlsKey,
+    /// `holdfast.recover`: a random value that opens the console's enrolment once more.
+    Recover,
 }
 
 impl Name {
     /// Every name.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Toml,
         Self::RootKey,
         Self::IdentityKey,
         Self::TlsCert,
         Self::TlsKey,
+        Self::Recover,
     ];
 
     /// The name as it is written.
@@ -55,13 +59,14 @@ impl Name {
             Self::IdentityKey => "holdfast.identity-key",
             Self::TlsCert => "holdfast.tls-cert",
             Self::TlsKey => "holdfast.tls-key",
+            Self::Recover => "holdfast.recover",
         }
     }
 
     /// Reads a name: `None` when it is not of ours (no `holdfast.` before it).
     ///
     /// # Errors
-    /// A name of ours that means nothing, or not yet.
+    /// A name of ours that means nothing.
     pub fn parse(name: &str) -> Result<Option<Self>, ConfigError> {
         if !name.starts_with(PREFIX) {
             return Ok(None);
@@ -69,18 +74,11 @@ impl Name {
         if let Some(known) = Self::ALL.into_iter().find(|n| n.as_str() == name) {
             return Ok(Some(known));
         }
-        if name == "holdfast.recover" {
-            return Err(ConfigError::credential(
-                name,
-                "recovery of a lost last device is not yet supported by this version",
-                "take the credential out",
-            ));
-        }
         Err(ConfigError::credential(
             name,
             "no credential of this name exists",
             "take it out, or correct it to one of: holdfast.toml, holdfast.root-key, holdfast.identity-key, \
-             holdfast.tls-cert, holdfast.tls-key",
+             holdfast.tls-cert, holdfast.tls-key, holdfast.recover",
         ))
     }
 }
@@ -95,6 +93,13 @@ pub struct Credentials {
     pub identity_key: Option<Zeroizing<String>>,
     /// The web certificate (PEM chain, leaf first) and its key (PKCS#8 in PEM).
     pub tls: Option<(String, Zeroizing<String>)>,
+    /// The value of `holdfast.recover`: 32 bytes, good once.
+    pub recover: Option<Zeroizing<[u8; 32]>>,
+    /// Every key that the configuration sets, such as `origin.site`, with its value as TOML. It holds no secret: those
+    /// are credentials of their own.
+    pub settings: BTreeMap<String, String>,
+    /// The names that were passed.
+    pub passed: BTreeSet<Name>,
 }
 
 impl Credentials {
@@ -103,7 +108,7 @@ impl Credentials {
     /// # Errors
     /// Missing, surplus or unreadable credentials, bad content, a certificate that is not the key's.
     pub fn read(dir: &Path) -> Result<Self, ConfigError> {
-        refuse_surplus(dir)?;
+        let passed = listed(dir)?;
         let text = required(dir, Name::Toml, "pass the configuration under this name")?;
         let config = Config::parse(&text)?;
         let root_key = required(
@@ -112,7 +117,7 @@ impl Credentials {
             "pass 32 random bytes as 64 hexadecimal digits; `holdfast config new` makes them. \
              Keep a copy: without it the stored data cannot be read",
         )?;
-        let root_key = parse_root_key(&root_key)?;
+        let root_key = parse_random(Name::RootKey, &root_key)?;
         let identity_key = read(dir, Name::IdentityKey)?;
         if let Some(pem) = &identity_key {
             check_identity_key(pem)?;
@@ -136,16 +141,38 @@ impl Credentials {
                 ));
             }
         };
+        let recover = read(dir, Name::Recover)?;
+        let recover = recover.map(|text| parse_random(Name::Recover, &text));
         Ok(Self {
             config,
             root_key,
             identity_key,
             tls,
+            recover: recover.transpose()?,
+            settings: flat(&text),
+            passed,
         })
     }
 }
 
-fn refuse_surplus(dir: &Path) -> Result<(), ConfigError> {
+/// The keys of a text that was checked before.
+fn flat(text: &str) -> BTreeMap<String, String> {
+    let mut flat = BTreeMap::new();
+    let tables: toml::Table = toml::from_str(text).unwrap_or_default();
+    for (table, value) in tables {
+        match value {
+            toml::Value::Table(keys) => {
+                let keys = keys.into_iter();
+                flat.extend(keys.map(|(key, value)| (format!("{table}.{key}"), value.to_string())));
+            }
+            value => drop(flat.insert(table, value.to_string())),
+        }
+    }
+    flat
+}
+
+/// The names of ours in the folder; a surplus one is refused.
+fn listed(dir: &Path) -> Result<BTreeSet<Name>, ConfigError> {
     let unreadable = |e: std::io::Error| {
         ConfigError::credential(
             "holdfast.*",
@@ -153,11 +180,12 @@ fn refuse_surplus(dir: &Path) -> Result<(), ConfigError> {
             "name a directory that holds the credential files",
         )
     };
+    let mut passed = BTreeSet::new();
     for entry in read_dir(dir).map_err(unreadable)? {
         let name = entry.map_err(unreadable)?.file_name();
-        Name::parse(&name.to_string_lossy())?;
+        passed.extend(Name::parse(&name.to_string_lossy())?);
     }
-    Ok(())
+    Ok(passed)
 }
 
 fn required(dir: &Path, name: Name, fix: &str) -> Result<Zeroizing<String>, ConfigError> {
@@ -192,13 +220,18 @@ fn read(dir: &Path, name: Name) -> Result<Option<Zeroizing<String>>, ConfigError
     }
 }
 
-fn parse_root_key(text: &str) -> Result<Zeroizing<[u8; 32]>, ConfigError> {
+/// 32 random bytes, as the root key and the value of a recovery are.
+fn parse_random(name: Name, text: &str) -> Result<Zeroizing<[u8; 32]>, ConfigError> {
     let refuse = |problem: &str| {
-        ConfigError::credential(
-            Name::RootKey.as_str(),
-            problem,
-            "pass 32 random bytes as 64 lower-case hexadecimal digits or in base64; `holdfast config new` makes them",
-        )
+        let fix = match name {
+            Name::Recover => {
+                "pass 32 fresh random bytes as 64 lower-case hexadecimal digits; `openssl rand -hex 32` makes them"
+            }
+            _ => {
+                "pass 32 random bytes as 64 lower-case hexadecimal digits or in base64; `holdfast config new` makes them"
+            }
+        };
+        ConfigError::credential(name.as_str(), problem, fix)
     };
     let text = text.strip_suffix('\n').unwrap_or(text);
     let text = text.strip_suffix('\r').unwrap_or(text).as_bytes();

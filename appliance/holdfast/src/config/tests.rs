@@ -159,21 +159,29 @@ fn credentials_are_read() {
         ]);
         let read = Credentials::read(dir.path()).unwrap();
         assert_eq!(read.root_key[31], 31);
-        assert!(read.identity_key.is_none() && read.tls.is_none());
+        assert!(read.identity_key.is_none() && read.tls.is_none() && read.recover.is_none());
+        assert_eq!(
+            read.settings["origin.site"], "\"https://localhost:8443\"",
+            "{:?}",
+            read.settings
+        );
+        assert_eq!(read.settings.len(), 2);
+        assert_eq!(read.passed.len(), 2);
     }
 }
 
 #[test]
 fn missing_surplus_and_bad_secrets_are_refused() {
     let base = [("holdfast.toml", SMALLEST), ("holdfast.root-key", ROOT_KEY)];
+    let zeros = "0".repeat(64);
     assert!(refused(&base[..1]).starts_with("credential holdfast.root-key: missing"));
     assert!(refused(&base[1..]).starts_with("credential holdfast.toml: missing"));
     let with = |name, text| refused(&[base[0], base[1], (name, text)]);
     assert!(with("holdfast.typo", "").contains("holdfast.typo: no credential of this name"));
-    assert!(with("holdfast.recover", "").contains("not yet supported"));
+    assert!(with("holdfast.recover", "abc").contains("holdfast.recover: not 32 bytes"));
+    assert!(with("holdfast.recover", &zeros).contains("a placeholder"));
     assert!(with("holdfast.tls-cert", "").contains("holdfast.tls-key: missing"));
     assert!(with("holdfast.identity-key", "x").contains("not an Ed25519 private key"));
-    let zeros = "0".repeat(64);
     for bad in ["", "00", zeros.as_str(), &ROOT_KEY.to_uppercase()] {
         assert!(refused(&[base[0], ("holdfast.root-key", bad)]).contains("holdfast.root-key"));
     }

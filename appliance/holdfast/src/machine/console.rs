@@ -99,6 +99,7 @@ impl Page {
         line("certificate", show.certificate.as_deref());
         line("devices", devices.as_deref());
         line("code", code.as_deref());
+        line("note", show.note.as_deref());
         line("data id", outcome.data_id.as_deref());
         line("ignored", ignored.as_deref());
         let refused = outcome.refused.iter().chain(&self.server_refused);
@@ -131,6 +132,7 @@ mod tests {
             portal: Some("https://portal.localhost:8443".into()),
             version: Some("0.1.0\u{1b}[2J".into()),
             devices: None,
+            note: Some("take it out".into()),
         };
         let page = Page {
             root_hash: Some("ab".repeat(32)),
@@ -147,7 +149,7 @@ mod tests {
             "\nHoldfast 0.1.0[2J\n  root hash    {}\n  state        waiting for enrolment\n  \
              site         https://localhost:8443\n  portal       https://portal.localhost:8443\n  \
              addresses    10.0.2.15\n  identity     SHA256:aa\n  certificate  SHA256:bb\n  \
-             code         ABCDE-FGHJK  (valid 15 minutes)\n  data id      7f1c2f1e-2b1a-4d7c-9b60-2f9a3b1c5d7e\n",
+             code         ABCDE-FGHJK  (valid 15 minutes)\n  note         take it out\n  data id      7f1c2f1e-2b1a-4d7c-9b60-2f9a3b1c5d7e\n",
             "ab".repeat(32)
         );
         assert_eq!(page.text(), expected);

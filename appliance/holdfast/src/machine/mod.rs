@@ -1,20 +1,25 @@
 //! The root-side units of the image: what the server itself has no power to do.
 //!
 //! `mounts` takes execution away from writable mounts, `setup` turns credentials into a running configuration and brings up
-//! the data partition, `teardown` unmounts it, `run` keeps the console page and listens to the power button.
+//! the data partition, `teardown` unmounts it, `run` keeps the console page and the newest lines of the log, answers the
+//! server's questions and listens to the power button.
 
 mod addresses;
 mod cmdline;
 mod console;
+mod conversation;
 mod data;
 mod disks;
 mod error;
 mod ext4;
 mod gpt;
+mod journal;
+mod metrics;
 mod mounts;
 mod network;
 mod plan;
 mod power;
+mod ring;
 mod run;
 mod setup;
 mod show;
@@ -23,6 +28,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -36,8 +42,14 @@ pub enum MachineCommand {
     Setup,
     /// Unmount the data partition
     Teardown,
-    /// Keep the console page, listen to the power button
+    /// Keep the console page and the log, answer the server, listen to the power button
     Run,
+}
+
+/// Where set-up found each credential, by name; empty where none ran.
+#[must_use]
+pub fn credential_sources() -> BTreeMap<String, String> {
+    setup::Outcome::load().unwrap_or_default().sources
 }
 
 /// Runs one of the units. What people need to know is on the console when it returns.

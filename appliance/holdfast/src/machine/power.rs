@@ -74,13 +74,27 @@ fn holds_press(events: &[u8]) -> bool {
     })
 }
 
-/// Asks PID 1 to power the machine off. SIGPWR starts `sigpwr.target`, which in the image is `poweroff.target`:
-/// systemd's own SIGRTMIN+4 is out of reach of safe code.
+/// How the machine is to stop. PID 1 stops every unit in order either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Start again.
+    Reboot,
+    /// Switch off.
+    PowerOff,
+}
+
+/// Asks PID 1 for an orderly stop (systemd(1), "Signals"). SIGPWR starts `sigpwr.target`, which in the image is
+/// `poweroff.target`; SIGINT starts `ctrl-alt-del.target`, which is `reboot.target`. systemd's own SIGRTMIN+4 and +5 are
+/// out of reach of safe code.
 ///
 /// # Errors
 /// When PID 1 may not be signalled.
-pub fn power_off() -> rustix::io::Result<()> {
-    kill_process(Pid::INIT, Signal::POWER)
+pub fn ask(stop: Stop) -> rustix::io::Result<()> {
+    let signal = match stop {
+        Stop::Reboot => Signal::INT,
+        Stop::PowerOff => Signal::POWER,
+    };
+    kill_process(Pid::INIT, signal)
 }
 
 #[cfg(test)]

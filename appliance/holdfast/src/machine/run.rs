@@ -1,73 +1,121 @@
 //! The long-running unit: one thread, one loop, nothing to wait for but files.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use holdfast_server::machine::{Answer, Ask};
 use listenfd::ListenFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::console::{Page, print};
+use super::conversation::Conversation;
 use super::error::MachineError;
-use super::power::{Buttons, power_off};
+use super::journal::Parser;
+use super::power::{self, Buttons, Stop};
+use super::ring::Ring;
 use super::setup::Outcome;
-use super::show::{MAX_LINE, Message, Reply};
-use super::{addresses, cmdline};
+use super::show::{Answered, Asked, Message, Reply};
+use super::{addresses, cmdline, metrics};
 
 /// How often addresses, input devices and set-up's outcome are looked at.
 const TICK: Duration = Duration::from_secs(1);
 /// At most this many connections; the server opens one.
 const CONNECTIONS: usize = 4;
+/// At most this many of journald, which opens one and another when that is lost.
+const JOURNALS: usize = 2;
+/// Bytes of the journal that are read before anything else has its turn.
+const TURN: usize = 256 * 1024;
+/// Time between the answer to a question for a stop and the stop, so that the server can tell who asked.
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// The sockets that systemd passes, by their `FileDescriptorName=`.
+struct Sockets {
+    /// The server's.
+    machine: UnixListener,
+    /// journald's.
+    log: Option<UnixListener>,
+}
 
 /// Runs until stopped.
 ///
 /// # Errors
 /// When the socket was not passed, or waiting itself fails.
 pub fn run() -> Result<(), MachineError> {
-    let io = |what| MachineError::io::<std::io::Error>(what, Path::new("the machine socket"));
-    let listener = ListenFd::from_env()
-        .take_unix_listener(0)
-        .map_err(io("take"))?
-        .ok_or_else(|| io("find")(ErrorKind::NotFound.into()))?;
-    listener.set_nonblocking(true).map_err(io("set up"))?;
-    let mut state = State::default();
+    let sockets = Sockets::take()?;
+    let mut state = State::new(power::ask);
     let command_line = fs::read_to_string("/proc/cmdline").unwrap_or_default();
     state.page.root_hash = cmdline::root_hash(&command_line);
     loop {
         state.tick();
         state.present();
         state
-            .wait(&listener)
+            .wait(&sockets)
             .map_err(MachineError::io("wait on", Path::new("the machine socket")))?;
         if state.buttons.pressed() {
             print("holdfast: power button: shutting down\n");
-            if let Err(e) = power_off() {
-                print(&format!("holdfast: cannot ask for the shutdown: {e}\n"));
-            }
+            state.stop(Stop::PowerOff);
         }
-        state.accept(&listener);
+        state.accept(&sockets);
+        state.listen();
         state.converse();
+        state.stop_when_due();
     }
 }
 
-#[derive(Default)]
+impl Sockets {
+    fn take() -> Result<Self, MachineError> {
+        let io = |what| MachineError::io::<std::io::Error>(what, Path::new("the machine socket"));
+        let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+        let is_log = |index: usize| names.split(':').nth(index) == Some("log");
+        let mut passed = ListenFd::from_env();
+        let (mut machine, mut log) = (None, None);
+        for index in 0..passed.len() {
+            let listener = passed.take_unix_listener(index).map_err(io("take"))?;
+            if let Some(listener) = &listener {
+                listener.set_nonblocking(true).map_err(io("set up"))?;
+            }
+            if is_log(index) {
+                log = listener;
+            } else {
+                machine = listener;
+            }
+        }
+        let machine = machine.ok_or_else(|| io("find")(ErrorKind::NotFound.into()))?;
+        Ok(Self { machine, log })
+    }
+}
+
 struct State {
     page: Page,
     shown: Option<Page>,
     buttons: Buttons,
-    connections: Vec<Connection>,
+    conversations: Vec<Conversation>,
+    journals: Vec<(UnixStream, Parser)>,
+    ring: Ring,
     ticked: Option<Instant>,
-}
-
-struct Connection {
-    stream: UnixStream,
-    pending: Vec<u8>,
-    shows: bool,
+    stopping: Option<(Instant, Stop)>,
+    /// Asks PID 1; passed in, since tests must not.
+    power: fn(Stop) -> rustix::io::Result<()>,
 }
 
 impl State {
+    fn new(power: fn(Stop) -> rustix::io::Result<()>) -> Self {
+        Self {
+            page: Page::default(),
+            shown: None,
+            buttons: Buttons::default(),
+            conversations: Vec::new(),
+            journals: Vec::new(),
+            ring: Ring::default(),
+            ticked: None,
+            stopping: None,
+            power,
+        }
+    }
+
     fn tick(&mut self) {
         if self.ticked.is_some_and(|at| at.elapsed() < TICK) {
             return;
@@ -94,12 +142,18 @@ impl State {
         self.shown = Some(self.page.clone());
     }
 
-    fn wait(&self, listener: &UnixListener) -> rustix::io::Result<()> {
-        let mut fds = vec![PollFd::new(listener, PollFlags::IN)];
+    fn wait(&self, sockets: &Sockets) -> rustix::io::Result<()> {
+        let mut fds = vec![PollFd::new(&sockets.machine, PollFlags::IN)];
+        fds.extend(sockets.log.iter().map(|l| PollFd::new(l, PollFlags::IN)));
+        fds.extend(self.conversations.iter().map(|conversation| {
+            let mut wanted = PollFlags::IN;
+            wanted.set(PollFlags::OUT, conversation.is_waiting());
+            PollFd::new(conversation.stream(), wanted)
+        }));
         fds.extend(
-            self.connections
+            self.journals
                 .iter()
-                .map(|c| PollFd::new(&c.stream, PollFlags::IN)),
+                .map(|(j, _)| PollFd::new(j, PollFlags::IN)),
         );
         fds.extend(self.buttons.files().map(|f| PollFd::new(f, PollFlags::IN)));
         let timeout = Timespec {
@@ -112,48 +166,116 @@ impl State {
         }
     }
 
-    fn accept(&mut self, listener: &UnixListener) {
-        while let Ok((stream, _)) = listener.accept() {
-            if self.connections.len() < CONNECTIONS && stream.set_nonblocking(true).is_ok() {
-                self.connections.push(Connection {
-                    stream,
-                    pending: Vec::new(),
-                    shows: false,
-                });
+    fn accept(&mut self, sockets: &Sockets) {
+        while let Ok((stream, _)) = sockets.machine.accept() {
+            if self.conversations.len() < CONNECTIONS && stream.set_nonblocking(true).is_ok() {
+                self.conversations.push(Conversation::new(stream));
+            }
+        }
+        let Some(log) = &sockets.log else { return };
+        while let Ok((stream, _)) = log.accept() {
+            if stream.set_nonblocking(true).is_ok() {
+                // journald opens a new one when it has given the old one up.
+                if self.journals.len() >= JOURNALS {
+                    self.journals.remove(0);
+                }
+                self.journals.push((stream, Parser::default()));
             }
         }
     }
 
+    /// Takes what journald has sent. It waits where its lines are not read, and every program's log with it.
+    fn listen(&mut self) {
+        let ring = &mut self.ring;
+        self.journals.retain_mut(|(stream, parser)| {
+            let mut buffer = [0; 16 * 1024];
+            let mut taken = 0_usize;
+            while taken < TURN {
+                match stream.read(&mut buffer) {
+                    Ok(0) => return false,
+                    Ok(length) => {
+                        taken = taken.saturating_add(length);
+                        let bytes = buffer.get(..length).unwrap_or(&[]);
+                        if parser.feed(bytes, |entry| ring.push(entry)).is_err() {
+                            return false;
+                        }
+                    }
+                    Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                    Err(e) => return e.kind() == ErrorKind::WouldBlock,
+                }
+            }
+            true
+        });
+    }
+
     fn converse(&mut self) {
-        let page = &mut self.page;
-        self.connections.retain_mut(|connection| {
-            let alive = connection.read();
-            while let Some(line) = connection.take_line() {
-                let message = serde_json::from_slice::<Message>(&line);
-                let reply = Reply {
-                    ok: message.is_ok(),
-                };
-                match message {
+        let (page, ring, stopping) = (&mut self.page, &self.ring, &mut self.stopping);
+        self.conversations.retain_mut(|conversation| {
+            let mut alive = conversation.flush() && conversation.read();
+            while let Some(line) = conversation.take_line() {
+                let answered = match serde_json::from_slice::<Message>(&line) {
                     Ok(Message::Show(show)) => {
                         page.show = Some(*show);
                         page.server_refused = None;
                         page.was_connected = true;
-                        connection.shows = true;
+                        conversation.shows = true;
+                        conversation.answer(&Reply { ok: true })
                     }
                     Ok(Message::Refused(why)) => {
                         print(&refusal(&why));
                         page.server_refused = Some(why);
+                        conversation.answer(&Reply { ok: true })
                     }
-                    Err(_) => {}
-                }
-                if connection.answer(reply).is_err() {
-                    return connection.leave(page);
-                }
+                    Ok(Message::Ask(Asked { id, question })) => {
+                        let answer = answer(&question, ring, stopping);
+                        conversation.answer(&Answered { id, answer })
+                    }
+                    Err(_) => conversation.answer(&Reply { ok: false }),
+                };
+                alive = alive && answered;
             }
-            let fits = connection.pending.len() <= MAX_LINE;
-            (alive && fits) || connection.leave(page)
+            let stays = alive && conversation.fits();
+            if !stays && conversation.shows {
+                // What it showed no longer holds.
+                page.show = None;
+            }
+            stays
         });
     }
+
+    /// Carries out what was asked for a moment ago.
+    fn stop_when_due(&mut self) {
+        let due = self.stopping.filter(|(at, _)| at.elapsed() >= MOMENT);
+        if let Some((_, stop)) = due {
+            self.stopping = None;
+            print(match stop {
+                Stop::Reboot => "holdfast: a device asked for it: restarting\n",
+                Stop::PowerOff => "holdfast: a device asked for it: shutting down\n",
+            });
+            self.stop(stop);
+        }
+    }
+
+    fn stop(&self, stop: Stop) {
+        if let Err(e) = (self.power)(stop) {
+            print(&format!("holdfast: cannot ask for the stop: {e}\n"));
+        }
+    }
+}
+
+/// The closed list.
+fn answer(question: &Ask, ring: &Ring, stopping: &mut Option<(Instant, Stop)>) -> Answer {
+    let stop = match question {
+        Ask::Status => return Answer::Status(metrics::current()),
+        Ask::Logs(ask) => return Answer::Logs(ring.page(ask)),
+        Ask::Reboot => Stop::Reboot,
+        Ask::PowerOff => Stop::PowerOff,
+    };
+    if stopping.is_some() {
+        return Answer::Failed("The machine is stopping already. Wait for it.".to_owned());
+    }
+    *stopping = Some((Instant::now(), stop));
+    Answer::Done
 }
 
 /// The refusal as its own lines, which cannot steer the terminal.
@@ -166,98 +288,5 @@ fn refusal(why: &str) -> String {
     format!("holdfast: refused: {}\n", plain.trim_end())
 }
 
-impl Connection {
-    /// Reads what is there; false at the end.
-    fn read(&mut self) -> bool {
-        let mut buffer = [0; 4096];
-        while self.pending.len() <= MAX_LINE {
-            match self.stream.read(&mut buffer) {
-                Ok(0) => return false,
-                Ok(length) => self.pending.extend(buffer.iter().take(length)),
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) => return e.kind() == ErrorKind::WouldBlock,
-            }
-        }
-        true
-    }
-
-    fn take_line(&mut self) -> Option<Vec<u8>> {
-        let end = self.pending.iter().position(|b| *b == b'\n')?;
-        let rest = self.pending.split_off(end.checked_add(1)?);
-        Some(std::mem::replace(&mut self.pending, rest))
-    }
-
-    fn answer(&mut self, reply: Reply) -> std::io::Result<()> {
-        let mut line = serde_json::to_vec(&reply)?;
-        line.push(b'\n');
-        self.stream.write_all(&line)
-    }
-
-    /// The connection ends: what it showed no longer holds. Always false, for `retain_mut`.
-    fn leave(&self, page: &mut Page) -> bool {
-        if self.shows {
-            page.show = None;
-        }
-        false
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::io::{BufRead, BufReader};
-
-    use super::*;
-
-    #[test]
-    fn messages_reach_the_page_and_are_answered() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("machine.sock");
-        let listener = UnixListener::bind(&path).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let mut server = UnixStream::connect(&path).unwrap();
-        let mut state = State::default();
-        server
-            .write_all(b"{\"show\":{\"state\":\"ready\",\"code\":null}}\nnonsense\n")
-            .unwrap();
-        state.accept(&listener);
-        state.converse();
-        assert_eq!(state.page.state(), "ready");
-        let mut lines = BufReader::new(server.try_clone().unwrap()).lines();
-        assert_eq!(lines.next().unwrap().unwrap(), "{\"ok\":true}");
-        assert_eq!(lines.next().unwrap().unwrap(), "{\"ok\":false}");
-        drop((lines, server));
-        state.converse();
-        assert_eq!(state.page.state(), "not serving");
-        let mut server = UnixStream::connect(&path).unwrap();
-        server
-            .write_all(b"{\"refused\":\"the root key\\u001b[2J does not open the store\"}\n")
-            .unwrap();
-        drop(server);
-        state.accept(&listener);
-        state.converse();
-        assert_eq!(state.page.state(), "refused");
-        assert!(
-            state
-                .page
-                .text()
-                .contains("  refused      the root key[2J does not")
-        );
-        assert!(state.connections.is_empty());
-    }
-
-    #[test]
-    fn endless_line_is_cut_off() {
-        let (ours, mut theirs) = UnixStream::pair().unwrap();
-        ours.set_nonblocking(true).unwrap();
-        let mut state = State::default();
-        state.connections.push(Connection {
-            stream: ours,
-            pending: Vec::new(),
-            shows: false,
-        });
-        theirs.write_all(&vec![b' '; MAX_LINE * 2]).unwrap();
-        state.converse();
-        assert!(state.connections.is_empty());
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! Set-up, top to bottom: credentials, network, data partition.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -31,6 +32,9 @@ pub struct Outcome {
     pub portal: Option<String>,
     /// Number of credentials that are not ours.
     pub ignored: usize,
+    /// Where each credential of ours came from, by name.
+    #[serde(default)]
+    pub sources: BTreeMap<String, String>,
 }
 
 impl Outcome {
@@ -79,6 +83,7 @@ fn tell_root_hash() -> Result<(), MachineError> {
 fn steps(outcome: &mut Outcome) -> Result<(), MachineError> {
     let gathered = sources::gather()?;
     outcome.ignored = gathered.ignored;
+    outcome.sources = gathered.sources();
     let config = store_credentials(&gathered)?;
     outcome.site = Some(config.origin.site.to_string());
     outcome.portal = Some(config.origin.portal.to_string());

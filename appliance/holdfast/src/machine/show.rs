@@ -1,5 +1,6 @@
-//! The messages between the server and the console page: one JSON object a line.
+//! The messages between the server and the machine's unit: one JSON object a line.
 
+use holdfast_server::machine::{Answer, Ask};
 use serde::{Deserialize, Serialize};
 
 /// Largest line, in bytes.
@@ -13,6 +14,27 @@ pub enum Message {
     Show(Box<Show>),
     /// The server cannot start, and why.
     Refused(String),
+    /// A question of the closed list; the answer carries the same number.
+    Ask(Asked),
+}
+
+/// A question with its number.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// The server's number for it.
+    pub id: u64,
+    /// The question.
+    pub question: Ask,
+}
+
+/// The answer to a question.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Answered {
+    /// The question's number.
+    pub id: u64,
+    /// The answer.
+    pub answer: Answer,
 }
 
 /// To the server.
@@ -44,4 +66,6 @@ pub struct Show {
     pub version: Option<String>,
     /// Number of enrolled devices.
     pub devices: Option<u64>,
+    /// Something that people must know and that only the console can tell.
+    pub note: Option<String>,
 }

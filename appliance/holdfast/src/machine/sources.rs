@@ -41,6 +41,13 @@ pub struct Gathered {
 }
 
 impl Gathered {
+    /// Where each came from, by name.
+    pub fn sources(&self) -> BTreeMap<String, String> {
+        let told =
+            |(name, source): (&Name, &&str)| (name.as_str().to_owned(), (*source).to_owned());
+        self.origins.iter().map(told).collect()
+    }
+
     /// Takes one credential.
     ///
     /// # Errors

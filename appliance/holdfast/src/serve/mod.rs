@@ -3,6 +3,7 @@
 //! Credentials → store → keys and certificates → the sockets of others → the sandbox, on the only thread → runtime →
 //! connections → `READY=1`. If any of it fails, nothing is served.
 
+mod configuration;
 mod console;
 mod notify;
 mod started;
@@ -83,11 +84,14 @@ fn open(args: &ServeArgs) -> Result<((Credentials, Store), PathBuf), Failure> {
 }
 
 fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<End, Failure> {
+    let configuration = configuration::answer(&credentials)?;
     let Credentials {
         config,
         root_key,
         identity_key,
         tls,
+        recover,
+        ..
     } = credentials;
     drop(root_key);
 
@@ -101,6 +105,8 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
         operator: config.operator.as_ref().map(|operator| operator.key),
         identity_key,
         tls,
+        configuration,
+        recover,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         root_hash: started::root_hash(),
         build_time: if built > 0 {
@@ -116,8 +122,8 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
     for index in 0..passed.len() {
         listeners.extend(passed.take_tcp_listener(index)?);
     }
-    let server = Server::open(store.clone(), settings, Arc::new(clock), listeners)?;
-    let console = Console::connect()?;
+    let (console, machine) = Console::connect()?;
+    let server = Server::open(store.clone(), settings, Arc::new(clock), listeners, machine)?;
     let notify = Notify::connect()?;
 
     // Read before the sandbox, which hides the control groups that limit it.

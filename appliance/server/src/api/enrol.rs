@@ -14,6 +14,7 @@ use super::receive::{Bound, json};
 use crate::body::Body;
 use crate::connection::Connection;
 use crate::device::{self, Device, FirstEnrolment, State};
+use crate::enrolment::code::{Code, Shown};
 use crate::enrolment::proof::{Binding, Role, by_code, is_by_code, is_by_operator};
 use crate::enrolment::refusals::{Keep, PERIOD, Refusals};
 use crate::pin::Pin;
@@ -60,9 +61,20 @@ pub(crate) async fn enrol(
 /// What a proof that holds is good for.
 enum Proven {
     /// The device is to be enrolled.
-    New(Vec<u8>),
+    New(Vec<u8>, Way),
     /// It is enrolled by this very code, and asks again since the answer was lost.
     Again(Vec<u8>),
+}
+
+/// By what a device is enrolled.
+#[derive(Clone, Copy)]
+enum Way {
+    /// The console's code.
+    Console,
+    /// A code that this device asked for.
+    Invited(Pin),
+    /// The operator's key.
+    Operator,
 }
 
 async fn decide(
@@ -75,12 +87,13 @@ async fn decide(
     let proven = match request.method {
         Method::Code => check_code(shared, binding, proof)?,
         Method::OperatorKey => {
-            check_operator(shared, binding, proof).map(|()| Proven::New(Vec::new()))
+            check_operator(shared, binding, proof).map(|()| Proven::New(Vec::new(), Way::Operator))
         }
     };
     let answer = match proven {
-        Ok(Proven::New(answer)) => {
-            keep(shared, request, binding).await?;
+        Ok(Proven::New(answer, way)) => {
+            keep(shared, request, binding, way).await?;
+            use_up(shared, binding, proof, way);
             answer
         }
         Ok(Proven::Again(answer)) => answer,
@@ -101,39 +114,83 @@ fn check_code(
     binding: &Binding,
     proof: &[u8],
 ) -> Result<Result<Proven, &'static str>, Rejection> {
-    if shared.settings.operator.is_some() {
-        return Ok(Err(
-            "This appliance enrols by the operator's key alone. Use `--operator-key FILE`.",
-        ));
-    }
-    let enrolling = shared.enrolling();
-    if !enrolling && !is_first(shared, &binding.client)? {
-        return Ok(Err(
-            "A device was enrolled already, so no code is good any more. \
-            Ask who enrolled it to add this one.",
-        ));
-    }
+    const TAKEN: &str = "A device was enrolled already, so no code of the console is good any more, and this code was \
+        not made for this device. Let an enrolled device ask for one: `holdfast device add`.";
     let now = shared.clock.monotonic();
-    let shown = shared.code();
-    let Some(code) = shown.as_ref().and_then(|shown| shown.code(now)) else {
-        shared.code_spent.notify_one();
-        return Ok(Err(if enrolling {
-            "The code has lapsed. Type the fresh one from the console."
-        } else {
-            "This device is enrolled already, and the code that it was enrolled by has lapsed."
-        }));
+    let is = |code: &Code| is_by_code(code, Role::Client, binding, proof);
+    let server = |code: &Code| by_code(code, Role::Server, binding);
+    let invited = shared.invitations().find(now, is).and_then(|found| {
+        let proof = server(found.shown.code(now)?);
+        Some((proof, Way::Invited(found.by), found.shown.used()))
+    });
+    let enrolling = shared.enrolling();
+    let console = || {
+        let shown = shared.code();
+        let shown = shown.as_ref()?;
+        let code = shown.code(now).filter(|code| is(code))?;
+        // After the first enrolment it is remembered only for the device that was enrolled by it.
+        (enrolling || shown.used().is_some()).then(|| (server(code), Way::Console, shown.used()))
     };
-    if !is_by_code(code, Role::Client, binding, proof) {
+    let found = invited.or_else(console);
+    if let Some((proof, way, used)) = found {
+        return Ok(match used {
+            None => Ok(Proven::New(proof, way)),
+            Some(device) if device == binding.client => {
+                if device::is_enrolled(&shared.store.snapshot()?, &device)? {
+                    Ok(Proven::Again(proof))
+                } else {
+                    Err(TAKEN)
+                }
+            }
+            Some(_) => Err(TAKEN),
+        });
+    }
+    let (good, used) = {
+        let shown = shared.code();
+        let shown = shown.as_ref();
+        let used = shown.and_then(Shown::used);
+        (shown.and_then(|shown| shown.code(now)).is_some(), used)
+    };
+    if enrolling && !good {
+        shared.code_spent.notify_one();
         return Ok(Err(
-            "The code is wrong. Type it as the console shows it now.",
+            "The code has lapsed. Type the fresh one from the console.",
         ));
     }
-    let answer = by_code(code, Role::Server, binding);
-    Ok(Ok(if enrolling {
-        Proven::New(answer)
-    } else {
-        Proven::Again(answer)
-    }))
+    Ok(Err(
+        if enrolling || (good && used == Some(binding.client)) {
+            "The code is wrong. Type it as the console shows it now, or as `holdfast device add` printed it."
+        } else if is_first(shared, &binding.client)? {
+            "This device is enrolled already, and the code that it was enrolled by has lapsed."
+        } else if shared.settings.operator.is_some() {
+            "This appliance enrols by the operator's key, or by a code that an enrolled device asked for. \
+            Use `--operator-key FILE`, or `holdfast device add` on an enrolled device."
+        } else {
+            TAKEN
+        },
+    ))
+}
+
+/// The code that was proven is good for no other device from now on.
+fn use_up(shared: &Shared, binding: &Binding, proof: &[u8], way: Way) {
+    let now = shared.clock.monotonic();
+    match way {
+        Way::Operator => {}
+        Way::Console => {
+            if let Some(shown) = shared.code().as_mut() {
+                shown.use_up(binding.client);
+            }
+            shared.recovery.close();
+            shared.code_spent.notify_one();
+            shared.redraw();
+        }
+        Way::Invited(_) => {
+            let is = |code: &Code| is_by_code(code, Role::Client, binding, proof);
+            if let Some(found) = shared.invitations().find(now, is) {
+                found.shown.use_up(binding.client);
+            }
+        }
+    }
 }
 
 /// Whether this is the device that was enrolled first, and it may act.
@@ -158,7 +215,12 @@ fn check_operator(shared: &Shared, binding: &Binding, proof: &[u8]) -> Result<()
 }
 
 /// Makes the device known, together with its audit event. For the first by code, the store itself refuses a second.
-async fn keep(shared: &Shared, request: &EnrolRequest, binding: &Binding) -> Result<(), Rejection> {
+async fn keep(
+    shared: &Shared,
+    request: &EnrolRequest,
+    binding: &Binding,
+    way: Way,
+) -> Result<(), Rejection> {
     let known = shared
         .store
         .snapshot()?
@@ -174,14 +236,19 @@ async fn keep(shared: &Shared, request: &EnrolRequest, binding: &Binding) -> Res
         // Asked again, since the answer was lost.
         return Ok(());
     }
+    let what = match way {
+        Way::Console => format!("{} (console code)", request.name),
+        Way::Invited(by) => format!("{} (code of {by})", request.name),
+        Way::Operator => format!("{} (operator key)", request.name),
+    };
     let event = shared.event(
         Kind::DeviceEnrolled,
         Actor::Device(binding.client.to_string()),
-        &request.name,
+        &what,
         Outcome::Done,
     );
     let mut batch = Batch::new();
-    if request.method == Method::Code {
+    if matches!(way, Way::Console) && !shared.recovery.is_open() {
         batch.expect_absent(FirstEnrolment::TABLE, FirstEnrolment::KEY);
     }
     // Once true for ever, whoever was the first.

@@ -1,6 +1,11 @@
 //! Handlers of the device protocol (ALPN `holdfast/1`). Each takes its `Permit` (law 1).
 
+pub(crate) mod certificate;
+mod denials;
+pub(crate) mod devices;
 mod enrol;
+mod logs;
+mod power;
 mod publish;
 mod receive;
 mod status;
@@ -10,8 +15,10 @@ use http::{Method, Response};
 use serde::Serialize;
 
 pub(crate) use enrol::enrol;
+pub(crate) use logs::logs;
+pub(crate) use power::{power_off, reboot};
 pub(crate) use publish::{blobs, commit, missing, versions};
-pub(crate) use status::status;
+pub(crate) use status::{configuration, status};
 
 use crate::body::Body;
 use crate::rejection::Rejection;
@@ -25,6 +32,16 @@ pub(crate) enum Route {
     Blobs,
     Commit,
     Versions,
+    Logs,
+    Configuration,
+    Certificate,
+    InstallCertificate,
+    RemoveCertificate,
+    Devices,
+    Invite,
+    Revoke,
+    Reboot,
+    PowerOff,
 }
 
 impl Route {
@@ -38,6 +55,21 @@ impl Route {
                 &[(Method::POST, Self::Commit), (Method::GET, Self::Versions)],
                 "GET, POST",
             ),
+            "/v1/logs" => (&[(Method::GET, Self::Logs)], "GET"),
+            "/v1/configuration" => (&[(Method::GET, Self::Configuration)], "GET"),
+            "/v1/certificate" => (
+                &[
+                    (Method::GET, Self::Certificate),
+                    (Method::PUT, Self::InstallCertificate),
+                    (Method::DELETE, Self::RemoveCertificate),
+                ],
+                "DELETE, GET, PUT",
+            ),
+            "/v1/devices" => (&[(Method::GET, Self::Devices)], "GET"),
+            "/v1/devices/invitations" => (&[(Method::POST, Self::Invite)], "POST"),
+            "/v1/devices/revocations" => (&[(Method::POST, Self::Revoke)], "POST"),
+            "/v1/machine/reboot" => (&[(Method::POST, Self::Reboot)], "POST"),
+            "/v1/machine/power-off" => (&[(Method::POST, Self::PowerOff)], "POST"),
             _ => return Err(Rejection::NotFound),
         };
         let found = routes

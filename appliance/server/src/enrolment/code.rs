@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
+use crate::pin::Pin;
+
 /// Characters of a code; 5 bits each.
 const LENGTH: usize = 26;
 /// How long a code is good for, on the monotonic clock.
@@ -16,6 +18,14 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 pub struct Code(Zeroizing<String>);
 
 impl Code {
+    /// A fresh code; `None` where the system gives no random bytes.
+    #[must_use]
+    pub fn fresh() -> Option<Self> {
+        let mut random = Zeroizing::new([0_u8; 17]);
+        aws_lc_rs::rand::fill(&mut *random).ok()?;
+        Some(Self::from_random(&random))
+    }
+
     /// A code of the first 130 bits of 17 random bytes.
     #[must_use]
     pub fn from_random(random: &[u8; 17]) -> Self {
@@ -91,6 +101,7 @@ impl fmt::Debug for Code {
 pub struct Shown {
     code: Code,
     expires: Instant,
+    used: Option<Pin>,
 }
 
 impl Shown {
@@ -100,7 +111,19 @@ impl Shown {
         Self {
             code,
             expires: now.checked_add(LIFETIME).unwrap_or(now),
+            used: None,
         }
+    }
+
+    /// The device that was enrolled by it: it is good for no other.
+    #[must_use]
+    pub fn used(&self) -> Option<Pin> {
+        self.used
+    }
+
+    /// Notes that this device was enrolled by it.
+    pub fn use_up(&mut self, device: Pin) {
+        self.used = Some(device);
     }
 
     /// The code while it is good.
