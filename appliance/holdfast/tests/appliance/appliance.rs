@@ -62,23 +62,30 @@ impl Appliance {
         self
     }
 
+    /// Starts it, with a log of its own.
     pub fn boot(&mut self) {
+        let _ = fs::remove_file(self.path("log"));
         let log = File::options()
             .create(true)
             .append(true)
             .open(self.path("log"))
             .unwrap();
-        let process = Command::new(HOLDFAST)
+        let mut command = Command::new(HOLDFAST);
+        command
             .args(["listen", "--listen", &self.address().to_string(), "--"])
             .args(["--credentials".as_ref(), self.path("secrets").as_os_str()])
             .args(["--data".as_ref(), self.path("data").as_os_str()])
             .stdin(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.process = Some(process);
+            .stderr(log);
+        // A machine's unit that a test has started; the picture goes there.
+        let machine = self.path("machine.sock");
+        if machine.exists() {
+            command.env("HOLDFAST_MACHINE_SOCKET", &machine);
+        }
+        self.process = Some(command.spawn().unwrap());
         let start = Instant::now();
-        while TcpStream::connect(self.address()).is_err() || !self.log().contains("identity") {
+        let shown = |log: &str| machine.exists() || log.contains("identity");
+        while TcpStream::connect(self.address()).is_err() || !shown(&self.log()) {
             assert!(start.elapsed() < PATIENCE, "did not start: {}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -4,12 +4,12 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use holdfast_server::{DEVICE_ALPN, device_certificate};
+use holdfast_server::{DEVICE_ALPN, Pin, device_certificate};
 use rcgen::{KeyPair, PKCS_ED25519};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
 use crate::appliance::Appliance;
-use crate::web::{Answer, Stream, builder, connect, read_to_end};
+use crate::web::{Answer, Stream, builder, connect, read_one, read_to_end};
 
 pub struct Device {
     key: KeyPair,
@@ -28,11 +28,22 @@ impl Device {
 
     /// The one that the command line enrolled.
     pub fn enrolled(appliance: &Appliance) -> Self {
-        let pem = std::fs::read_to_string(appliance.path("state/device.key")).unwrap();
+        Self::of_state(appliance, "state")
+    }
+
+    /// The one of this state folder.
+    pub fn of_state(appliance: &Appliance, state: &str) -> Self {
+        let pem = appliance.path(state).join("device.key");
+        let pem = std::fs::read_to_string(pem).unwrap();
         Self {
             key: KeyPair::from_pem(&pem).unwrap(),
             address: appliance.address(),
         }
+    }
+
+    /// Its fingerprint.
+    pub fn pin(&self) -> Pin {
+        Pin::of_certificate(&device_certificate(&self.key).unwrap()).unwrap()
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -65,6 +76,11 @@ impl Device {
         Answer::parse(&read_to_end(&mut stream))
     }
 
+    /// A connection that stays open.
+    pub fn open(&self) -> Open {
+        Open(self.connect())
+    }
+
     fn connect(&self) -> Stream {
         let certificate = device_certificate(&self.key).unwrap();
         let key = PrivatePkcs8KeyDer::from(self.key.serialize_der());
@@ -73,6 +89,18 @@ impl Device {
             .unwrap();
         config.alpn_protocols = vec![DEVICE_ALPN.to_vec()];
         connect(self.address, config)
+    }
+}
+
+/// A connection that stays open.
+pub struct Open(Stream);
+
+impl Open {
+    /// Asks and reads one answer with a length.
+    pub fn get(&mut self, path: &str) -> Answer {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+        self.0.write_all(request.as_bytes()).unwrap();
+        read_one(&mut self.0)
     }
 }
 

@@ -90,6 +90,21 @@ pub fn read_to_end(stream: &mut Stream) -> Vec<u8> {
     bytes
 }
 
+/// One answer with a `Content-Length`, on a connection that stays open.
+pub fn read_one(stream: &mut Stream) -> Answer {
+    let mut bytes = Vec::new();
+    let mut byte = [0];
+    while !bytes.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        bytes.extend(byte);
+    }
+    let mut answer = Answer::parse(&bytes);
+    let length = answer.header("content-length").unwrap().parse().unwrap();
+    answer.body = vec![0; length];
+    stream.read_exact(&mut answer.body).unwrap();
+    answer
+}
+
 pub fn browser(alpn: &[&[u8]]) -> ClientConfig {
     let mut config = builder().with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
