@@ -4,7 +4,7 @@ use crate::{Lab, Machine, configuration, inputs, limit};
 use std::{
     io::Write,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 /// A device. Its key and the server's pinned identity are in its folder.
@@ -26,13 +26,54 @@ impl Device {
             .next()
             .expect("a field is not empty")
             .to_owned();
-        let address = configuration::site(machine.port);
+        Self::enrol_by(lab, machine, "device", &code)
+    }
+
+    /// Enrols a new device, whose state folder is called `name`, by a code that is at hand.
+    ///
+    /// # Panics
+    /// When the program fails.
+    pub fn enrol_by(lab: &Lab, machine: &Machine, name: &str, code: &str) -> Self {
         let device = Self {
-            state: lab.path("device"),
-            address,
+            state: lab.path(name),
+            address: configuration::site(machine.port),
         };
-        device.run(&["enroll", "--name", "vm-test"], &format!("{code}\n"));
+        device.run(&["enroll", "--name", name], &format!("{code}\n"));
         device
+    }
+
+    /// Runs a command with `--json` and reads its answer.
+    ///
+    /// # Panics
+    /// When the program fails or its answer is no JSON.
+    pub fn json(&self, words: &[&str]) -> serde_json::Value {
+        let text = self.run(&[words, &["--json"]].concat(), "");
+        serde_json::from_str(&text).expect("`--json` writes JSON")
+    }
+
+    /// Runs a command whose answer is JSON line by line.
+    ///
+    /// # Panics
+    /// As [`Device::json`] does.
+    pub fn json_lines(&self, words: &[&str]) -> Vec<serde_json::Value> {
+        let text = self.run(&[words, &["--json"]].concat(), "");
+        let lines = text.lines().map(serde_json::from_str);
+        lines
+            .collect::<Result<_, _>>()
+            .expect("`--json` writes JSON")
+    }
+
+    /// Starts a command and leaves it running, its output piped.
+    ///
+    /// # Panics
+    /// When the program does not start.
+    pub fn start(&self, words: &[&str]) -> Child {
+        let mut command = self.command(words);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().expect("HOLDFAST_BIN is a program")
     }
 
     /// Publishes a folder and makes it live.
@@ -49,14 +90,22 @@ impl Device {
     /// # Panics
     /// When the program fails or its answer is no JSON.
     pub fn status(&self) -> serde_json::Value {
-        let text = self.run(&["status", "--json"], "");
-        serde_json::from_str(&text).expect("`holdfast status --json` writes JSON")
+        self.json(&["status"])
     }
 
-    fn run(&self, words: &[&str], input: &str) -> String {
+    fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&inputs().binary);
         command.args(words).arg("--state").arg(&self.state);
         command.args(["--address", &self.address]);
+        command
+    }
+
+    /// Runs a command with this input; gives what it wrote.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn run(&self, words: &[&str], input: &str) -> String {
+        let mut command = self.command(words);
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -72,6 +72,60 @@ pub fn get(authority: &str, path: &str, pin: &str) -> io::Result<Answer> {
     })
 }
 
+/// A connection that stays open between requests.
+#[derive(Debug)]
+pub struct Open {
+    stream: StreamOwned<ClientConnection, TcpStream>,
+    authority: String,
+}
+
+impl Open {
+    /// Connects as [`get`] does.
+    ///
+    /// # Errors
+    /// As those of [`get`].
+    pub fn connect(authority: &str, pin: &str) -> io::Result<Self> {
+        let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
+        let port = port.parse::<u16>().map_err(io::Error::other)?;
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        let session =
+            ClientConnection::new(Arc::new(settings(pin)), name).map_err(io::Error::other)?;
+        let socket = TcpStream::connect(("127.0.0.1", port))?;
+        socket.set_read_timeout(Some(Duration::from_secs(60)))?;
+        Ok(Self {
+            stream: StreamOwned::new(session, socket),
+            authority: authority.to_owned(),
+        })
+    }
+
+    /// `GET path`; the answer must tell its length.
+    ///
+    /// # Errors
+    /// When no whole answer comes.
+    pub fn get(&mut self, path: &str) -> io::Result<Answer> {
+        let authority = &self.authority;
+        write!(
+            self.stream,
+            "GET {path} HTTP/1.1\r\nHost: {authority}\r\n\r\n"
+        )?;
+        self.stream.flush()?;
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            self.stream.read_exact(&mut byte)?;
+            head.extend(byte);
+        }
+        let text = String::from_utf8_lossy(&head).to_ascii_lowercase();
+        let length = text
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+        let length: usize = length.ok_or_else(|| io::Error::other("no length"))?;
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body)?;
+        parse(&[head, body].concat()).ok_or_else(|| io::Error::other("no whole answer"))
+    }
+}
+
 /// As [`get`], again until an answer comes or the limit passes: a port can be open before the service behind it is.
 ///
 /// # Panics

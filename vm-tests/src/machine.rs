@@ -119,19 +119,48 @@ impl Machine {
     pub fn power_button(&mut self) -> Duration {
         let pressed = Instant::now();
         self.qmp.execute("system_powerdown");
+        self.wait_off();
+        pressed.elapsed()
+    }
+
+    /// Waits until the machine has switched itself off.
+    ///
+    /// # Panics
+    /// With the end of the console, when it does not.
+    pub fn wait_off(&mut self) {
         let Some(event) = self.qmp.event("SHUTDOWN", limit(120)) else {
-            panic!("the power button has no effect:\n{}", self.console.tail(60))
+            panic!("it does not switch itself off:\n{}", self.console.tail(60))
         };
         assert_eq!(
             event["data"]["reason"], "guest-shutdown",
             "not switched off by the guest"
         );
-        let took = pressed.elapsed();
         let end = Instant::now() + limit(30);
         while !self.qemu.ended() && Instant::now() < end {
             thread::sleep(Duration::from_millis(20));
         }
-        took
+    }
+
+    /// Waits until it serves its site in its boot number `boot`, counted from 1.
+    ///
+    /// # Panics
+    /// With the end of the console, when it does not.
+    pub fn wait_ready_again(&self, boot: usize) {
+        let end = Instant::now() + limit(300);
+        loop {
+            let text = self.console.text();
+            let mut boots = text.match_indices("Linux version").map(|(at, _)| at);
+            let this = boots.nth(boot.saturating_sub(1));
+            if this.is_some_and(|at| text[at..].contains(READY)) {
+                return;
+            }
+            assert!(
+                Instant::now() < end,
+                "boot {boot} does not serve:\n{}",
+                self.console.tail(80)
+            );
+            thread::sleep(Duration::from_millis(200));
+        }
     }
 
     /// Waits until the machine has reset or ended by itself (with [`Spec::stop_on_reset`]), or gives up.
