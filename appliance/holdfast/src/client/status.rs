@@ -2,6 +2,7 @@
 
 use holdfast_server::machine::MachineStatus;
 use holdfast_server::protocol::StatusAnswer;
+use serde_json::Value;
 
 use super::text::{date, duration, plain, size};
 use super::tls;
@@ -10,12 +11,15 @@ use crate::cli::ClientArgs;
 
 /// Shows what the appliance runs and serves, and how it is.
 pub fn status(args: &ClientArgs) -> Result<(), Failure> {
-    let status: StatusAnswer =
+    let answer: Value =
         super::block_on(async { super::connect(args).await?.get("/v1/status").await })?;
     if args.json {
-        println!("{}", serde_json::to_string(&status)?);
+        println!("{answer}");
         return Ok(());
     }
+    let last_run = last_run(&answer);
+    let status: StatusAnswer = serde_json::from_value(answer)
+        .map_err(|_| "the appliance answered in another form; use the `holdfast` of its version")?;
     println!("site         {}", plain(&status.site));
     match status.live {
         Some(version) => println!("live         version {version}, {} files", status.pages),
@@ -43,6 +47,9 @@ pub fn status(args: &ClientArgs) -> Result<(), Failure> {
             println!("machine      none, or it does not answer: addresses and clock are not known")
         }
     }
+    if let Some(last_run) = last_run {
+        println!("last run     {last_run}");
+    }
     if let Some(store) = &status.store {
         println!(
             "store        {}, {} left on the data partition",
@@ -51,6 +58,16 @@ pub fn status(args: &ClientArgs) -> Result<(), Failure> {
         );
     }
     Ok(())
+}
+
+/// How the run before this one ended, where the appliance tells it.
+fn last_run(answer: &Value) -> Option<String> {
+    let last = answer.get("last_exit")?;
+    let how = plain(last.get("how")?.as_str()?);
+    Some(match last.get("time").and_then(Value::as_str) {
+        Some(time) => format!("{how}, {}", plain(time)),
+        None => how,
+    })
 }
 
 fn show_machine(machine: &MachineStatus) {
@@ -79,4 +96,25 @@ fn show_machine(machine: &MachineStatus) {
         size(machine.memory_available),
         size(machine.memory)
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_end_of_the_last_run_is_told_where_it_is_known() {
+        let exit = json!({ "last_exit": { "how": "clean stop\u{1b}", "clean": true, "time": "2026-11-01T00:00:00.000Z" } });
+        let told = last_run(&exit);
+        assert_eq!(
+            told.as_deref(),
+            Some("clean stop, 2026-11-01T00:00:00.000Z")
+        );
+        let told = last_run(&json!({ "last_exit": { "how": "signal SYS", "time": null } }));
+        assert_eq!(told.as_deref(), Some("signal SYS"));
+        assert_eq!(last_run(&json!({ "last_exit": null })), None);
+        assert_eq!(last_run(&json!({})), None);
+    }
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::record;
 
+const NO_ROOM: &str = "holdfast.recover has no effect: the disk has no room to note that it was used; give the disk more room, then restart";
 const SPENT: &str =
     "holdfast.recover was used before and has no effect; take it out, or pass a new value";
 
@@ -33,7 +34,7 @@ impl Record for Spent {
 #[derive(Debug, Default)]
 pub(crate) struct Recovery {
     open: AtomicBool,
-    spent: bool,
+    note: Option<&'static str>,
 }
 
 impl Recovery {
@@ -51,11 +52,7 @@ impl Recovery {
         };
         let hash = digest(&SHA256, value);
         if store.snapshot()?.find::<Spent>(hash.as_ref())?.is_some() {
-            record::note("recovery-not-opened", SPENT);
-            return Ok(Self {
-                open: AtomicBool::new(false),
-                spent: true,
-            });
+            return Ok(Self::refused(SPENT));
         }
         let mut batch = Batch::new();
         batch.expect_absent(Spent::TABLE, hash.as_ref());
@@ -72,11 +69,23 @@ impl Recovery {
             request: None,
         };
         holdfast_audit::append(&mut batch, &event)?;
-        store.commit_blocking(batch)?;
+        match store.commit_blocking(batch) {
+            // Pages are served even from a full disk.
+            Err(error) if error.is_full() => return Ok(Self::refused(NO_ROOM)),
+            outcome => drop(outcome?),
+        }
         Ok(Self {
             open: AtomicBool::new(true),
-            spent: false,
+            note: None,
         })
+    }
+
+    fn refused(why: &'static str) -> Self {
+        record::note("recovery-not-opened", why);
+        Self {
+            open: AtomicBool::new(false),
+            note: Some(why),
+        }
     }
 
     /// Whether a device may be enrolled by the console's code.
@@ -91,7 +100,7 @@ impl Recovery {
 
     /// What the console says of a value that has no effect.
     pub(crate) fn note(&self) -> Option<&'static str> {
-        self.spent.then_some(SPENT)
+        self.note
     }
 }
 
