@@ -57,7 +57,8 @@ pub enum DeviceCommand {
     List(ClientArgs),
     /// Ask for a one-time code by which one more device can enrol
     ///
-    /// The code is good for 15 minutes and for one device. It never travels again: both sides prove that they know it.
+    /// The code is good for 15 minutes and for one device. It comes over this device's pinned connection; the new device and
+    /// the appliance then prove to each other that they know it, and it does not travel again.
     Add(ClientArgs),
     /// Take a device's rights away, from its next request on
     Revoke(RevokeArgs),

@@ -19,6 +19,7 @@ use super::ring::Ring;
 use super::setup::Outcome;
 use super::show::{Answered, Asked, Message, Reply};
 use super::{addresses, cmdline, metrics};
+use crate::serve::notify::Notify;
 
 /// How often addresses, input devices and set-up's outcome are looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -45,11 +46,18 @@ struct Sockets {
 /// When the socket was not passed, or waiting itself fails.
 pub fn run() -> Result<(), MachineError> {
     let sockets = Sockets::take()?;
+    // Where nobody watches, nobody is told.
+    let notify = Notify::connect().ok();
     let mut state = State::new(power::ask);
     let command_line = fs::read_to_string("/proc/cmdline").unwrap_or_default();
     state.page.root_hash = cmdline::root_hash(&command_line);
     loop {
-        state.tick();
+        if state.tick()
+            && let Some(notify) = &notify
+        {
+            // journald waits for this loop, and every program for journald: if it hangs, it must be started anew.
+            notify.tell("WATCHDOG=1");
+        }
         state.present();
         state
             .wait(&sockets)
@@ -116,9 +124,10 @@ impl State {
         }
     }
 
-    fn tick(&mut self) {
+    /// Looks at what tells nothing by itself, once in a while; tells whether it did.
+    fn tick(&mut self) -> bool {
         if self.ticked.is_some_and(|at| at.elapsed() < TICK) {
-            return;
+            return false;
         }
         self.ticked = Some(Instant::now());
         self.buttons.refresh();
@@ -126,6 +135,7 @@ impl State {
         if self.page.outcome.is_none() {
             self.page.outcome = Outcome::load();
         }
+        true
     }
 
     /// Prints the page when it changed, and one line more when the state did.

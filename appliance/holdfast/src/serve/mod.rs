@@ -5,7 +5,7 @@
 
 mod configuration;
 mod console;
-mod notify;
+pub mod notify;
 mod started;
 
 use std::path::PathBuf;

@@ -28,6 +28,7 @@ impl Unit {
             .env("LISTEN_FDS", "2")
             .env("LISTEN_FDS_FIRST_FD", "0")
             .env("LISTEN_FDNAMES", "machine:log")
+            .env("NOTIFY_SOCKET", appliance.path("notify.sock"))
             .spawn();
         Self(child.unwrap())
     }

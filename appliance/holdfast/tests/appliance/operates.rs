@@ -1,7 +1,9 @@
 //! Status, log and configuration over an enrolled device.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use holdfast_audit::{Actor, Kind, Outcome};
 use serde_json::Value;
@@ -62,6 +64,23 @@ fn a_machine_that_does_not_answer_hides_nothing_else() {
     assert_eq!(status["machine"], Value::Null);
     assert_eq!(status["devices"], 1);
     assert_eq!(questions.recv().unwrap(), "status");
+}
+
+/// sd_notify(3): without it the service manager starts the unit anew, since journald waits for it.
+#[test]
+fn the_machines_unit_tells_the_service_manager_that_it_lives() {
+    let mut appliance = Appliance::start();
+    appliance.stop();
+    let manager = UnixDatagram::bind(appliance.path("notify.sock")).unwrap();
+    manager
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    let _unit = Unit::start(&appliance);
+    for _ in 0..2 {
+        let mut message = [0; 64];
+        let length = manager.recv(&mut message).unwrap();
+        assert_eq!(&message[..length], b"WATCHDOG=1");
+    }
 }
 
 #[test]
