@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use http::StatusCode;
+
 /// The appliance cannot be reached, is not the one that is meant, or the connection broke.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -9,8 +11,19 @@ pub struct Unreachable(pub String);
 
 /// The appliance refused.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Refused(pub String);
+#[error("{text}")]
+pub struct Refused {
+    /// What it answered.
+    pub status: StatusCode,
+    text: String,
+}
+
+impl Refused {
+    /// What it answered, and what that means for people.
+    pub fn new(status: StatusCode, text: String) -> Self {
+        Self { status, text }
+    }
+}
 
 /// The exit code of a failure; any other is 1.
 pub fn exit_code(error: &(dyn std::error::Error + 'static)) -> ExitCode {

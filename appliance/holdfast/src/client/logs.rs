@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use holdfast_server::machine::LogLine;
 use holdfast_server::protocol::LogItem;
+use http::StatusCode;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -54,7 +55,8 @@ fn write(line: &[u8], json: bool, last: &mut Option<u64>) -> Result<(), Failure>
         .map_err(|_| "the appliance answered in another form; use the `holdfast` of its version")?;
     let line = match item {
         LogItem::Line(line) => line,
-        LogItem::Problem(why) => return Err(Refused(plain(&why)).into()),
+        // The answer had begun well.
+        LogItem::Problem(why) => return Err(Refused::new(StatusCode::OK, plain(&why)).into()),
     };
     *last = Some(line.number);
     let text = if json {

@@ -185,7 +185,7 @@ fn problem(status: StatusCode, answer: &[u8]) -> Failure {
         Ok(problem) => format!("{}: {}", plain(&problem.title), plain(&problem.detail)),
         Err(_) => format!("the appliance answered {status}; use the `holdfast` of its version"),
     };
-    Refused(why).into()
+    Refused::new(status, why).into()
 }
 
 fn silent(patience: Duration) -> Failure {
