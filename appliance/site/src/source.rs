@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn encodings_above_the_bound_wait_in_a_file_without_a_name() {
         let spool = Spool::default();
-        let large: Vec<u8> = (0..IN_MEMORY).map(|n| (n % 251) as u8).collect();
+        let large = vec![7; usize::try_from(IN_MEMORY).unwrap()];
         let first = spool.keep(large.clone()).unwrap();
         assert!(matches!(first, Source::Memory(_)));
         let spilled: Vec<_> = (1..4_u8).map(|n| vec![n; 100_000]).collect();

@@ -360,8 +360,8 @@ fn activation(batch: &mut Batch, snapshot: &Snapshot, version: u64) -> Result<()
 
 /// The number of the newest version; 0 without any.
 fn newest(snapshot: &Snapshot) -> Result<u64, Error> {
-    let all = snapshot.range::<Version>(..)?;
-    let last = all.rev().next().transpose()?;
+    let mut all = snapshot.range::<Version>(..)?;
+    let last = all.next_back().transpose()?;
     Ok(match last {
         Some(row) => numbered(Ok(row))?.0,
         None => 0,

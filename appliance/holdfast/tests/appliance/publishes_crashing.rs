@@ -15,7 +15,7 @@ const FILES: usize = 16;
 fn site(version: usize) -> Vec<(String, Vec<u8>)> {
     let page = |n: usize| {
         let text = format!("page {n} of version {version}\n");
-        let repeats = if n % 8 == 0 { 60_000 } else { 20 };
+        let repeats = if n.is_multiple_of(8) { 60_000 } else { 20 };
         // Without a type that is compressed: this is about the store.
         (format!("{n}.bin"), text.repeat(repeats).into_bytes())
     };

@@ -51,8 +51,10 @@ pub(crate) async fn keep_collected(shared: Arc<Shared>) {
     // What a push had uploaded before this start was answered as stored: it has time to go on.
     let before = [0; 32];
     shared.pushes(before).await;
+    // What a crash left is not known.
+    let mut dirty = true;
     loop {
-        let wait = match collect(&shared).await {
+        let wait = match collect(&shared, &mut dirty).await {
             Ok(Done::All) => None,
             Ok(Done::More) => continue,
             // Its commit says when; if it breaks off, nobody does.
@@ -83,11 +85,20 @@ enum Done {
     Busy,
 }
 
-async fn collect(shared: &Arc<Shared>) -> Result<Done, Rejection> {
-    while expire(shared).await? {}
-    let taken = shared.collection.leases.taken();
-    if !shared.collection.leases.is_free(shared.clock.monotonic()) {
+/// `dirty` says whether there may be garbage: a walk reads every version, and is not made for nothing.
+async fn collect(shared: &Arc<Shared>, dirty: &mut bool) -> Result<Done, Rejection> {
+    while expire(shared).await? {
+        *dirty = true;
+    }
+    let leases = &shared.collection.leases;
+    let taken = leases.taken();
+    let free = leases.is_free(shared.clock.monotonic());
+    *dirty |= leases.broke_off();
+    if !free {
         return Ok(Done::Busy);
+    }
+    if !*dirty {
+        return Ok(Done::All);
     }
     let looking = Arc::clone(shared);
     let mut garbage = blocking(move || looking.site.garbage()).await??;
@@ -102,6 +113,7 @@ async fn collect(shared: &Arc<Shared>) -> Result<Done, Rejection> {
         drop(alone);
         tokio::time::sleep(PAUSE).await;
     }
+    *dirty = more;
     Ok(if more { Done::More } else { Done::All })
 }
 

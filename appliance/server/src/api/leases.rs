@@ -26,6 +26,8 @@ struct State {
     held: HashMap<Key, (Instant, usize)>,
     /// How many were ever taken.
     taken: u64,
+    /// Whether one went without a commit since that was last asked.
+    broken: bool,
 }
 
 impl Leases {
@@ -37,6 +39,7 @@ impl Leases {
             let idle = state.held.iter().filter(|(_, (_, users))| *users == 0);
             if let Some(oldest) = idle.min_by_key(|(_, (used, _))| *used).map(|(key, _)| *key) {
                 state.held.remove(&oldest);
+                state.broken = true;
             }
         }
         state.held.entry(key).or_insert((now, 0)).0 = now;
@@ -63,10 +66,17 @@ impl Leases {
     /// Whether nobody pushes; forgets those that have lapsed.
     pub(crate) fn is_free(&self, now: Instant) -> bool {
         let mut state = self.lock();
+        let before = state.held.len();
         state
             .held
             .retain(|_, (used, users)| *users > 0 || now.saturating_duration_since(*used) < LAPSE);
+        state.broken |= state.held.len() < before;
         state.held.is_empty()
+    }
+
+    /// Whether a push broke off since this was last asked, and may have left blobs that no version names.
+    pub(crate) fn broke_off(&self) -> bool {
+        std::mem::take(&mut self.lock().broken)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -106,7 +116,9 @@ mod tests {
         let held = leases.hold([2; 32]);
         assert!(!leases.is_free(now + LAPSE * 2));
         drop(held);
+        assert!(!leases.broke_off());
         assert!(leases.is_free(now + LAPSE * 2));
+        assert!(leases.broke_off() && !leases.broke_off());
     }
 
     #[test]

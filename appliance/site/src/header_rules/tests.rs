@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::names::NAMES;
 use super::*;
 
 fn build(text: &str) -> Result<HeaderRules, String> {
