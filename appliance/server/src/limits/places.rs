@@ -97,6 +97,15 @@ impl Places {
     /// Asks one connection to leave, for another one of `newcomer`; tells whether there is one to ask.
     pub(crate) fn displace(&self, newcomer: Option<IpAddr>) -> bool {
         let taken = self.taken();
+        // As many as wait are enough to go.
+        let going = taken
+            .by
+            .values()
+            .filter(|(_, progress)| progress.is_leaving());
+        let waiting = WAITING.saturating_sub(self.waiting.available_permits());
+        if going.count() >= waiting.max(1) {
+            return true;
+        }
         let staying = || {
             taken
                 .by
@@ -191,6 +200,7 @@ mod tests {
                 "nor to one that holds hardly less"
             );
             assert!(places.displace(Some(peer(2))));
+            assert!(places.displace(Some(peer(2))), "that one is about to go");
             let left: Vec<_> = seats
                 .iter()
                 .map(|(_, seat)| seat.progress.is_leaving())
