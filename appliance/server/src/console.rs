@@ -82,8 +82,9 @@ impl Shared {
 
     /// Shows the picture wherever it is listened to.
     pub(crate) fn redraw(&self) {
-        let picture = self.picture();
         self.show.send_if_modified(|shown| {
+            // Drawn under its lock: of two at once, the later must not put back what the earlier saw.
+            let picture = self.picture();
             let changed = *shown != picture;
             *shown = picture;
             changed

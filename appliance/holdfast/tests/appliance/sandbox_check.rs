@@ -47,7 +47,7 @@ fn every_forbidden_act_is_stopped_and_named_with_what_stopped_it() {
     }
     let landlock = by("Landlock: ");
     for act in [
-        "read a file of the system",
+        "read this program's file",
         "open the store anew",
         "make a file beside the store",
     ] {
