@@ -24,7 +24,7 @@ use crate::host::REPORT;
 use crate::rejection::{Rejection, Voice};
 use crate::request::RequestContext;
 use crate::server::Shared;
-use crate::settings::Settings;
+use crate::settings::PageRights;
 
 /// Powerful features that no page here uses (Permissions Policy, section 5.2).
 const PERMISSIONS: &str = "accelerometer=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), \
@@ -44,7 +44,7 @@ pub(crate) fn value(text: &str) -> Result<HeaderValue, Rejection> {
 /// All fields of an entry but for those of its encodings. `listed` is what the site's author adds: names in lower case,
 /// checked when the site was pushed; what is not the author's to say is left out here once more.
 pub(crate) fn of_entry(
-    settings: &Settings,
+    rights: PageRights,
     entry: &Entry,
     listed: &[(&str, &str)],
 ) -> Result<HeaderMap, Rejection> {
@@ -57,15 +57,14 @@ pub(crate) fn of_entry(
     if !entry.encodings.is_empty() {
         headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     }
-    let pages_may_act = settings.pages_may_act();
-    let policy = if pages_may_act {
+    let policy = if rights.act {
         policy::site(&entry.scripts)
     } else {
         open_to_opaque_origins(&mut headers, &entry.content_type);
         policy::sandboxed().to_owned()
     };
     headers.insert(CONTENT_SECURITY_POLICY, value(&policy)?);
-    if pages_may_act {
+    if rights.act {
         headers.insert(REPORTING_ENDPOINTS, endpoint());
     }
     for (name, text) in listed {
@@ -73,7 +72,7 @@ pub(crate) fn of_entry(
         else {
             continue;
         };
-        list(&mut headers, name, text, settings);
+        list(&mut headers, name, text, rights);
     }
     Ok(headers)
 }
@@ -88,24 +87,26 @@ fn open_to_opaque_origins(headers: &mut HeaderMap, content_type: &str) {
 }
 
 /// Adds a field that the site's author lists.
-fn list(headers: &mut HeaderMap, name: HeaderName, text: HeaderValue, settings: &Settings) {
-    let loosen = settings.headers_may_loosen;
+fn list(headers: &mut HeaderMap, name: HeaderName, text: HeaderValue, rights: PageRights) {
+    let PageRights { act, loosen } = rights;
     match name.as_str() {
         // A second policy can only tighten the first (CSP level 3, section 8.1). With one name for both hosts the first
         // one stands whatever the operator allows: it keeps pages from the portal.
-        "content-security-policy" if loosen && settings.pages_may_act() => {
+        "content-security-policy" if loosen && act => {
             headers.insert(name, text);
         }
         "content-security-policy" => {
             headers.append(name, text);
         }
-        "cache-control" | "content-type" => {
+        "cache-control" | "content-type" | "origin-agent-cluster" => {
             headers.insert(name, text);
         }
         "referrer-policy"
         | "permissions-policy"
         | "cross-origin-opener-policy"
-        | "cross-origin-resource-policy" => {
+        | "cross-origin-resource-policy"
+        | "cross-origin-embedder-policy"
+        | "x-frame-options" => {
             if loosen {
                 headers.insert(name, text);
             }
@@ -132,7 +133,6 @@ fn list(headers: &mut HeaderMap, name: HeaderName, text: HeaderValue, settings: 
         | "vary"
         | "date"
         | "last-modified"
-        | "origin-agent-cluster"
         | "x-content-type-options" => {}
         _ => {
             headers.append(name, text);
@@ -235,26 +235,22 @@ fn endpoint() -> HeaderValue {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::settings::Authority;
     use holdfast_site::BlobRef;
     use std::collections::BTreeMap;
 
-    fn settings(portal: &str) -> Settings {
-        let authority = |host: &str| Authority {
-            host: host.to_owned(),
-            port: 443,
-        };
-        Settings::for_tests(authority("example.org"), authority(portal))
-    }
+    const USUAL: PageRights = PageRights {
+        act: true,
+        loosen: false,
+    };
 
-    fn fields(settings: &Settings, kind: &str, listed: &[(&str, &str)]) -> HeaderMap {
+    fn fields(rights: PageRights, kind: &str, listed: &[(&str, &str)]) -> HeaderMap {
         let entry = Entry {
             content_type: kind.to_owned(),
             identity: BlobRef::of(b"x"),
             encodings: BTreeMap::new(),
             scripts: vec!["sha256-RFWPLDbv2BY+rCkDzsE+0fr8ylGr2R2faWMhq4lfEQc=".to_owned()],
         };
-        of_entry(settings, &entry, listed).unwrap()
+        of_entry(rights, &entry, listed).unwrap()
     }
 
     fn all<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
@@ -269,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_sites_policy_can_only_tighten_unless_the_operator_lets_it() {
-        let mut settings = settings("portal.example.org");
+        let mut rights = USUAL;
         let listed = [
             ("content-security-policy", THEIRS),
             ("content-security-policy", "img-src 'none'"),
@@ -278,7 +274,7 @@ mod tests {
             ("cross-origin-embedder-policy", "require-corp"),
             ("x-robots-tag", "noindex"),
         ];
-        let headers = fields(&settings, "text/html", &listed);
+        let headers = fields(rights, "text/html", &listed);
         let policies = all(&headers, "content-security-policy");
         assert_eq!(policies.len(), 3);
         assert!(
@@ -293,22 +289,19 @@ mod tests {
             ["strict-origin-when-cross-origin"]
         );
         assert!(all(&headers, "access-control-allow-origin").is_empty());
-        assert_eq!(
-            all(&headers, "cross-origin-embedder-policy"),
-            ["require-corp"]
-        );
+        assert!(all(&headers, "cross-origin-embedder-policy").is_empty());
         assert_eq!(all(&headers, "x-robots-tag"), ["noindex"]);
-        settings.headers_may_loosen = true;
-        let headers = fields(&settings, "text/html", listed.get(..1).unwrap());
+        rights.loosen = true;
+        let headers = fields(rights, "text/html", listed.get(..1).unwrap());
         assert_eq!(all(&headers, "content-security-policy"), [THEIRS]);
-        let headers = fields(&settings, "text/html", listed.get(2..).unwrap());
+        let headers = fields(rights, "text/html", listed.get(2..).unwrap());
         assert_eq!(all(&headers, "referrer-policy"), ["unsafe-url"]);
         assert_eq!(all(&headers, "access-control-allow-origin"), ["*"]);
     }
 
     #[test]
     fn what_is_not_the_authors_to_say_is_left_out() {
-        let settings = settings("portal.example.org");
+        let rights = USUAL;
         for name in [
             "set-cookie",
             "strict-transport-security",
@@ -319,11 +312,11 @@ mod tests {
             "date",
             "connection",
         ] {
-            let headers = fields(&settings, "text/html", &[(name, "theirs")]);
+            let headers = fields(rights, "text/html", &[(name, "theirs")]);
             assert!(!all(&headers, name).contains(&"theirs"), "{name}");
         }
         let headers = fields(
-            &settings,
+            rights,
             "text/html",
             &[
                 ("x-content-type-options", "sniff"),
@@ -338,9 +331,9 @@ mod tests {
     #[test]
     fn pages_that_not_everybody_may_see_are_kept_out_of_shared_caches() {
         // RFC 9111, sections 3 and 5.2.2: whatever the site's author says.
-        let settings = settings("portal.example.org");
+        let rights = USUAL;
         let mut headers = fields(
-            &settings,
+            rights,
             "text/html",
             &[("cache-control", "public, s-maxage=600")],
         );
@@ -351,8 +344,10 @@ mod tests {
 
     #[test]
     fn with_one_name_pages_can_do_nothing_and_no_header_of_theirs_changes_that() {
-        let mut settings = settings("example.org");
-        settings.headers_may_loosen = true;
+        let mut rights = PageRights {
+            act: false,
+            loosen: true,
+        };
         for kind in [
             "text/html; charset=utf-8",
             "image/svg+xml",
@@ -360,19 +355,19 @@ mod tests {
             "application/pdf",
             "text/javascript",
         ] {
-            let headers = fields(&settings, kind, &[("content-security-policy", THEIRS)]);
+            let headers = fields(rights, kind, &[("content-security-policy", THEIRS)]);
             let policies = all(&headers, "content-security-policy");
             assert_eq!(policies, [policy::sandboxed(), THEIRS], "{kind}");
         }
         assert_eq!(
             all(
-                &fields(&settings, "font/woff2", &[]),
+                &fields(rights, "font/woff2", &[]),
                 "access-control-allow-origin"
             ),
             ["*"]
         );
-        settings.publishers_are_admins = true;
-        let headers = fields(&settings, "text/html", &[]);
+        rights.act = true;
+        let headers = fields(rights, "text/html", &[]);
         assert!(
             all(&headers, "content-security-policy")
                 .first()

@@ -184,7 +184,6 @@ impl Server {
     }
 
     /// Writes out the records that wait, for a panic hook: the process ends thereafter.
-    #[must_use]
     pub fn at_panic(&self) -> impl Fn() + Send + Sync + 'static {
         let records = Arc::clone(&self.shared.records);
         move || records.flush_at_panic()

@@ -52,6 +52,15 @@ impl std::fmt::Display for Authority {
     }
 }
 
+/// What pages of the site may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PageRights {
+    /// Run scripts, send forms, and keep their origin: not where the portal has the same one (law 11).
+    pub(crate) act: bool,
+    /// Replace security headers that we send.
+    pub(crate) loosen: bool,
+}
+
 /// Settings of the server.
 pub struct Settings {
     /// Where the pages live.
@@ -104,10 +113,12 @@ impl Settings {
         self.site == self.portal
     }
 
-    /// Whether pages of the site may run scripts, send forms and keep their origin.
-    #[must_use]
-    pub fn pages_may_act(&self) -> bool {
-        !self.one_name() || self.publishers_are_admins
+    /// What the operator lets pages of the site do.
+    pub(crate) fn pages(&self) -> PageRights {
+        PageRights {
+            act: !self.one_name() || self.publishers_are_admins,
+            loosen: self.headers_may_loosen,
+        }
     }
 
     /// The URL of the portal's first page, without a slash at the end where the portal has a host of its own.
@@ -118,27 +129,6 @@ impl Settings {
             url + "/.holdfast/"
         } else {
             url
-        }
-    }
-}
-
-#[cfg(test)]
-impl Settings {
-    /// Settings with nothing but hosts.
-    pub(crate) fn for_tests(site: Authority, portal: Authority) -> Self {
-        Self {
-            site,
-            portal,
-            publishers_are_admins: false,
-            headers_may_loosen: false,
-            operator: None,
-            identity_key: None,
-            tls: None,
-            version: String::new(),
-            root_hash: None,
-            build_time: 0,
-            max_connections: 1,
-            cache_bytes: 0,
         }
     }
 }

@@ -27,8 +27,8 @@ pub(super) fn evaluate(headers: &HeaderMap, etag: &HeaderValue) -> Outcome {
     }
 }
 
-/// Whether an `If-Range` is there, and names this validator, by strong comparison (section 13.1.5).
-pub(super) fn if_range<'a>(headers: &'a HeaderMap) -> Option<&'a [u8]> {
+/// The validator of an `If-Range`, which is compared strongly (section 13.1.5).
+pub(super) fn if_range(headers: &HeaderMap) -> Option<&[u8]> {
     headers
         .get(IF_RANGE)
         .map(|value| value.as_bytes().trim_ascii())

@@ -72,8 +72,8 @@ impl Page {
                 status,
             } => {
                 let status = code(status)?;
-                let listed = live.headers(&as_asked(path));
-                let ready = Ready::new(&shared.settings, found, entry, status, &listed)?;
+                let listed = live.headers(found);
+                let ready = Ready::new(shared.settings.pages(), found, entry, status, &listed)?;
                 let ready = Arc::new(ready);
                 // Pages that are not there have no end of paths.
                 if status == StatusCode::OK {
@@ -111,14 +111,6 @@ impl Page {
 fn code(status: u16) -> Result<StatusCode, Rejection> {
     StatusCode::from_u16(status)
         .map_err(|_| Rejection::Internal(format!("the site answers with the status {status}")))
-}
-
-/// The path as the client wrote it, decoded.
-fn as_asked(path: &RequestPath) -> Cow<'_, str> {
-    match (path.stem(), path.is_folder()) {
-        (stem, true) => Cow::Owned(format!("{stem}/")),
-        (stem, false) => Cow::Borrowed(stem),
-    }
 }
 
 /// The path in the manifest of the page that a moved one leads to.

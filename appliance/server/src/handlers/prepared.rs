@@ -13,7 +13,7 @@ use http::{StatusCode, Uri};
 use super::encoding::{Accepted, Choice};
 use crate::headers;
 use crate::rejection::Rejection;
-use crate::settings::Settings;
+use crate::settings::PageRights;
 
 /// Most bytes, by estimate, of one generation of entries; two are kept.
 const BOUND: usize = 2 * 1024 * 1024;
@@ -46,7 +46,7 @@ pub(super) struct Variant {
 impl Ready {
     /// Works out the headers of an entry. `listed` is what the site's author adds at this path.
     pub(super) fn new(
-        settings: &Settings,
+        rights: PageRights,
         path: &str,
         entry: &Entry,
         status: StatusCode,
@@ -61,7 +61,7 @@ impl Ready {
             encodings: encodings
                 .map(|(encoding, blob)| Variant::new(Some(*encoding), *blob))
                 .collect::<Result<_, _>>()?,
-            shared: headers::of_entry(settings, entry, listed)?,
+            shared: headers::of_entry(rights, entry, listed)?,
         })
     }
 
@@ -190,16 +190,12 @@ impl Generations {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::settings::Authority;
     use std::collections::BTreeMap;
 
-    fn settings() -> Settings {
-        let authority = |host: &str| Authority {
-            host: host.to_owned(),
-            port: 443,
-        };
-        Settings::for_tests(authority("example.org"), authority("portal.example.org"))
-    }
+    const RIGHTS: PageRights = PageRights {
+        act: true,
+        loosen: false,
+    };
 
     fn ready(path: &str) -> Arc<Ready> {
         let entry = Entry {
@@ -208,7 +204,7 @@ mod tests {
             encodings: BTreeMap::from([(Encoding::Gzip, BlobRef::of(b"some"))]),
             scripts: Vec::new(),
         };
-        Arc::new(Ready::new(&settings(), path, &entry, StatusCode::OK, &[]).unwrap())
+        Arc::new(Ready::new(RIGHTS, path, &entry, StatusCode::OK, &[]).unwrap())
     }
 
     #[test]

@@ -194,8 +194,8 @@ fn dropped(lines: u64) -> Vec<u8> {
 }
 
 fn lines(text: &[u8]) -> u64 {
-    text.iter()
-        .fold(0, |count, byte| count + u64::from(*byte == b'\n'))
+    let ends = text.iter().filter(|byte| **byte == b'\n').count();
+    u64::try_from(ends).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
