@@ -108,11 +108,6 @@ impl Rounds {
         median(self.0.iter().map(|report| report.server / report.seconds))
     }
 
-    /// The part of its core that the load used.
-    pub fn load_share(&self) -> f64 {
-        median(self.0.iter().map(|report| report.load / report.seconds))
-    }
-
     /// Whether the server's core is what bounded the rate.
     pub fn saturated(&self) -> bool {
         self.share() >= SATURATED
@@ -149,7 +144,6 @@ mod tests {
             done: 1000,
             seconds: 2.0,
             server: 1.0,
-            load: 2.0,
             tickets: 0,
         });
         assert!(!rounds.saturated());

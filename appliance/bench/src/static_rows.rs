@@ -100,11 +100,10 @@ fn row(name: &str, peer: &str, ours: &Rounds, theirs: &Rounds) -> Row {
     let own = ours.saturated() && theirs.saturated();
     for (who, rounds) in [("ours", ours), (peer, theirs)] {
         println!(
-            "  {who}: {:.0}/s, {:.1} µs of CPU each, server {:.0} % of its core, load {:.0} % of the other",
+            "  {who}: {:.0}/s, {:.1} µs of CPU each, busy for {:.0} % of the time",
             rounds.rate(),
             rounds.micros(),
             rounds.share() * 100.0,
-            rounds.load_share() * 100.0,
         );
     }
     let (ours, theirs) = if own {

@@ -50,8 +50,6 @@ pub struct Report {
     pub seconds: f64,
     /// CPU seconds that the server used in it.
     pub server: f64,
-    /// CPU seconds that the load used in it.
-    pub load: f64,
     /// Session tickets that came on one connection.
     pub tickets: u32,
 }
