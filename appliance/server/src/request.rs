@@ -98,9 +98,11 @@ fn web(
         Ok(Host::Portal) => Class::Portal,
         _ => Class::Page,
     };
-    shared.limits.request(connection.peer.ip(), class)?;
-    shape::bounded(&shared.limits.limits, request)?;
+    let rate = shared.limits.request(connection.peer.ip(), class);
+    // Before any other refusal: where a request's end is in doubt, the connection must end with it.
     shape::web(request)?;
+    rate?;
+    shape::bounded(&shared.limits.limits, request)?;
     // route
     let host = host?;
     context.voice = match host {
