@@ -114,9 +114,11 @@ async fn web(
         Ok(Host::Portal) => Class::Portal,
         _ => Class::Page,
     };
-    shared.limits.request(connection.peer.ip(), class)?;
-    shape::bounded(&shared.limits.limits, parts)?;
+    let rate = shared.limits.request(connection.peer.ip(), class);
+    // Before any other refusal: where a request's end is in doubt, the connection must end with it.
     shape::web(parts)?;
+    rate?;
+    shape::bounded(&shared.limits.limits, parts)?;
     // route
     let host = host?;
     let reading = matches!(parts.method, Method::GET | Method::HEAD);

@@ -74,16 +74,17 @@ pub(super) fn limits(text: &str, table: &LimitsTable) -> Result<Limits, ConfigEr
         }
         Ok::<_, ConfigError>(())
     };
-    count(&mut limits.connections, &table.connections, 16..=60_000)?;
+    // The process may open 4096 files, see `serve/started.rs`.
+    count(&mut limits.connections, &table.connections, 16..=3500)?;
     count(
         &mut limits.connections_each,
         &table.connections_each,
-        4..=60_000,
+        4..=3500,
     )?;
     count(
         &mut limits.handshakes_each,
         &table.handshakes_each,
-        4..=60_000,
+        4..=3500,
     )?;
     count(&mut limits.answers, &table.answers, 64..=1_000_000)?;
     count(

@@ -200,6 +200,14 @@ fn requests_come_at_a_rate_by_address_and_route() {
         text.contains("the operator can raise"),
         "a refusal names the way out"
     );
+    // A request whose end is in doubt ends the connection even then (RFC 9112, section 6.3).
+    let chunked = "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let chunked = request.replace("\r\n\r\n", &format!("\r\n{chunked}"));
+    let mut stream = connect(appliance.address(), browser(&[b"http/1.1"]));
+    stream.write_all((chunked + &request).as_bytes()).unwrap();
+    let text = String::from_utf8(read_to_end(&mut stream)).unwrap();
+    assert!(text.starts_with("HTTP/1.1 411"), "{text}");
+    assert_eq!(text.matches("HTTP/1.1 ").count(), 1, "{text}");
     // Another route and another address have shares of their own.
     assert_eq!(get_from(&appliance, 1, &portal, "/").unwrap().status, 200);
     assert_eq!(get_from(&appliance, 2, &host, "/").unwrap().status, 200);
