@@ -167,3 +167,47 @@ fn error_pages_name_the_request_and_a_way_on() {
         "{line} {id}"
     );
 }
+
+#[test]
+fn headers_of_the_site_are_sent_and_can_only_tighten() {
+    let appliance = Appliance::start().enrolled();
+    let rules = b"/*\n  X-Robots-Tag: noarchive\n  Referrer-Policy: unsafe-url\n\
+        /trusted.html\n  Content-Security-Policy: require-trusted-types-for 'script'\n\
+        /kept.css\n  Cache-Control: public, max-age=600\n";
+    appliance.push(&[
+        ("_headers", rules),
+        ("index.html", b"index"),
+        ("trusted.html", b"trusted"),
+        ("kept.css", b"a{}"),
+        ("404.html", b"own 404"),
+    ]);
+    // Every spelling of a page's address has its headers, on the first and on later requests.
+    for path in ["/trusted", "/trusted.html", "/trusted?a", "/trusted"] {
+        let answer = appliance.get(path);
+        let policies = answer.headers("content-security-policy");
+        // Trusted Types are the author's to ask for; ours stands before it (CSP level 3, section 8.1).
+        assert_eq!(policies.len(), 2, "{path} {}", answer.head);
+        assert!(policies[0].contains("script-src 'self'"));
+        assert_eq!(policies[1], "require-trusted-types-for 'script'");
+        assert_eq!(answer.headers("x-robots-tag"), ["noarchive"]);
+        assert_eq!(
+            answer.headers("referrer-policy"),
+            ["strict-origin-when-cross-origin"]
+        );
+    }
+    assert_eq!(
+        appliance.get("/kept.css").headers("cache-control"),
+        ["public, max-age=600"]
+    );
+    assert_eq!(appliance.get("/").headers("cache-control"), ["no-cache"]);
+    let missing = appliance.get("/nothing");
+    assert_eq!((missing.status, missing.text().as_str()), (404, "own 404"));
+    assert_eq!(missing.headers("x-robots-tag"), ["noarchive"]);
+    // Another version, other headers, at once.
+    appliance.push(&[("index.html", b"other"), ("trusted.html", b"trusted")]);
+    assert_eq!(appliance.get("/").text(), "other");
+    let answer = appliance.get("/trusted");
+    assert_eq!(answer.headers("content-security-policy").len(), 1);
+    assert!(answer.headers("x-robots-tag").is_empty());
+    assert_eq!(appliance.get("/kept.css").status, 404);
+}

@@ -99,16 +99,18 @@ fn reports_of_others_and_what_is_no_report_are_refused() {
         ),
         (204, None)
     );
-    // Far more than may be noted in a minute.
+    // Far more than one address may send, or than is noted in a minute from everybody (RFC 6585, section 4).
+    let mut shed = 0;
     for _ in 0..90 {
-        assert_eq!(post(&appliance, &site, kind, REPORT).status, 204);
+        match post(&appliance, &site, kind, REPORT).status {
+            204 => {}
+            429 => shed += 1,
+            other => panic!("{other}"),
+        }
     }
     std::thread::sleep(std::time::Duration::from_millis(500));
-    let noted = appliance
-        .log()
-        .lines()
-        .filter(|line| line.contains("csp-violation"))
-        .count();
-    assert!((60..=61).contains(&noted) || noted <= 120, "{noted}");
-    assert!(noted < 90, "{noted}");
+    let log = appliance.log();
+    let noted = log.lines().filter(|line| line.contains("csp-violation"));
+    let noted = noted.count();
+    assert!(noted > 0 && noted < 90, "{noted} noted, {shed} shed");
 }
