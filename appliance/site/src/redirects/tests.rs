@@ -207,15 +207,15 @@ fn numbers_of_rules_are_bounded() {
 fn many_rules_of_one_folder_are_no_tangle() {
     use std::fmt::Write as _;
     let mut text = String::new();
-    for n in 0..9_000 {
+    for n in 0..3_000 {
         writeln!(text, "/blog/old-{n} /blog/new-{n}").unwrap();
     }
-    for n in 0..400 {
+    for n in 0..50 {
         writeln!(text, "/blog/{n}/* /posts/{n}/:splat").unwrap();
     }
     let rules = build(&text).unwrap();
-    assert_eq!(at(&rules, "/blog/old-8999"), "301 /blog/new-8999");
-    assert_eq!(at(&rules, "/blog/399/x"), "301 /posts/399/x");
+    assert_eq!(at(&rules, "/blog/old-2999"), "301 /blog/new-2999");
+    assert_eq!(at(&rules, "/blog/49/x"), "301 /posts/49/x");
 }
 
 #[test]
