@@ -227,6 +227,7 @@ impl Server {
         shared.ending.store(true, Ordering::Relaxed);
         // Between two batches or in one, which is whole or not: the next start goes on.
         collecting.abort();
+        shared.site.close();
         let _ = stopping.send(true);
         // Every task holds a receiver until it is done.
         let _ = tokio::time::timeout(GRACE, stopping.closed()).await;

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Buf as _, Bytes};
 use sha2::{Digest as _, Sha256};
@@ -54,7 +55,8 @@ impl Site {
                 reason,
             };
             let reader = self.stored(encoded.sha256)?;
-            decodes_to(encoding, Stored::new(reader), identity).map_err(|why| match why {
+            let decoded = decodes_to(encoding, Stored::new(reader), identity, &self.closing);
+            decoded.map_err(|why| match why {
                 Why::Wrong(reason) => refused(reason),
                 Why::Site(error) => *error,
             })?;
@@ -88,10 +90,16 @@ const BROKEN: Why = Why::Wrong("cannot be decoded");
 const REST: Why = Why::Wrong("has bytes behind its end");
 
 /// Decodes all of `encoded` and compares with the file by length and hash.
-fn decodes_to(encoding: Encoding, mut encoded: Stored, identity: BlobRef) -> Result<(), Why> {
+fn decodes_to(
+    encoding: Encoding,
+    mut encoded: Stored,
+    identity: BlobRef,
+    closing: &AtomicBool,
+) -> Result<(), Why> {
     let mut output = Output {
         hasher: Sha256::new(),
         left: identity.length,
+        closing,
     };
     let decoded = match encoding {
         Encoding::Brotli => brotli_to(&mut encoded, &mut output),
@@ -116,7 +124,7 @@ fn decodes_to(encoding: Encoding, mut encoded: Stored, identity: BlobRef) -> Res
     Ok(())
 }
 
-fn zstd_to(encoded: &mut Stored, output: &mut Output) -> Result<(), Why> {
+fn zstd_to(encoded: &mut Stored, output: &mut Output<'_>) -> Result<(), Why> {
     let decoder = zstd::stream::read::Decoder::with_buffer(encoded);
     let mut decoder = decoder.map_err(|_| BROKEN)?.single_frame();
     decoder
@@ -126,7 +134,7 @@ fn zstd_to(encoded: &mut Stored, output: &mut Output) -> Result<(), Why> {
 }
 
 /// Without large windows, which RFC 7932 does not know and which could take a gigabyte.
-fn brotli_to(encoded: &mut Stored, output: &mut Output) -> Result<(), Why> {
+fn brotli_to(encoded: &mut Stored, output: &mut Output<'_>) -> Result<(), Why> {
     use brotli::enc::StandardAlloc;
     use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
     let alloc = StandardAlloc::default;
@@ -160,16 +168,21 @@ fn brotli_to(encoded: &mut Stored, output: &mut Output) -> Result<(), Why> {
 }
 
 /// What came out so far.
-struct Output {
+struct Output<'a> {
     hasher: Sha256,
     /// Bytes that may still come.
     left: u64,
+    /// Whether to give up, since the process is to end.
+    closing: &'a AtomicBool,
 }
 
-impl Output {
+impl Output<'_> {
     fn take(&mut self, bytes: &[u8]) -> Result<(), Why> {
         self.left = self.left.checked_sub(bytes.len() as u64).ok_or(LONGER)?;
         self.hasher.update(bytes);
+        if self.closing.load(Ordering::Relaxed) {
+            return Err(Why::Site(Box::new(Error::Stopping)));
+        }
         Ok(())
     }
 
@@ -241,7 +254,8 @@ mod tests {
 
     fn check(encoding: Encoding, encoded: &[u8], identity: &[u8]) -> Result<(), &'static str> {
         let reader = blobs::Reader::whole(Bytes::copy_from_slice(encoded));
-        match decodes_to(encoding, Stored::new(reader), BlobRef::of(identity)) {
+        let open = AtomicBool::new(false);
+        match decodes_to(encoding, Stored::new(reader), BlobRef::of(identity), &open) {
             Ok(()) => Ok(()),
             Err(Why::Wrong(reason)) => Err(reason),
             Err(Why::Site(error)) => unreachable!("{error}"),
@@ -300,6 +314,7 @@ mod tests {
             let mut output = Output {
                 hasher: Sha256::new(),
                 left: file.len() as u64,
+                closing: &AtomicBool::new(false),
             };
             let reader = blobs::Reader::whole(Bytes::from(bomb.clone()));
             let mut stored = Stored::new(reader);
@@ -314,6 +329,24 @@ mod tests {
             // Not even one piece of it was taken.
             assert_eq!(output.left, file.len() as u64);
         }
+    }
+
+    #[test]
+    fn check_is_given_up_when_the_process_is_to_end() {
+        let text = text();
+        let encoded = Encoding::Gzip.compress(&text).unwrap();
+        let reader = blobs::Reader::whole(Bytes::from(encoded));
+        let closing = AtomicBool::new(true);
+        let given_up = decodes_to(
+            Encoding::Gzip,
+            Stored::new(reader),
+            BlobRef::of(&text),
+            &closing,
+        );
+        let Err(Why::Site(error)) = given_up else {
+            unreachable!("it went on")
+        };
+        assert!(matches!(*error, Error::Stopping));
     }
 
     #[test]

@@ -144,6 +144,9 @@ pub enum Error {
     /// Stored data is not what was stored.
     #[error("stored site data is damaged: {0}; push the site again, or restore the data disk")]
     Damaged(String),
+    /// The process is to end.
+    #[error("the appliance is stopping; push again when it runs")]
+    Stopping,
     /// The kernel gave no random bytes.
     #[error("the kernel gave no random bytes ({0}); restart the machine")]
     Random(getrandom::Error),

@@ -1,5 +1,6 @@
 //! Versions of the site, and which of them is live.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -128,6 +129,7 @@ pub struct Site {
     store: Store,
     cache: Cache,
     live: RwLock<Option<Arc<Live>>>,
+    pub(crate) closing: AtomicBool,
 }
 
 impl Site {
@@ -141,6 +143,7 @@ impl Site {
             store,
             cache: Cache::new(cache_bytes),
             live: RwLock::new(None),
+            closing: AtomicBool::new(false),
         };
         if let Some(Active { version, .. }) = active(&site.store.snapshot()?)? {
             site.go_live(Arc::new(site.load(version)?));
@@ -229,6 +232,11 @@ impl Site {
         drop(snapshot);
         self.check_encodings(&manifest)?;
         Ok(manifest)
+    }
+
+    /// Makes checks that run give up, since they would hold up the end of the process.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
     }
 
     /// Stores a checked manifest and gives the change that makes it a version, and the live one if it is to be, in one

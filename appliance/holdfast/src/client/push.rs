@@ -44,7 +44,7 @@ pub fn run(args: &PushArgs) -> Result<(), Failure> {
         outcome => return outcome,
     };
     // What the appliance held when it was asked is gone, or another push was first. Nothing of this one went live.
-    eprintln!("{again} Pushing again now.");
+    eprintln!("holdfast: {again}\nPushing again now.");
     try_push(args, &found, &Known::default(), &held.site)
 }
 
@@ -101,7 +101,7 @@ fn is_again(error: &(dyn std::error::Error + 'static)) -> bool {
 
 /// An encoding that the appliance was to hold is not there any more.
 #[derive(Debug, thiserror::Error)]
-#[error("the appliance no longer holds what its live version held; push again.")]
+#[error("the appliance no longer holds what its live version held; push again")]
 struct Gone;
 
 fn try_push(args: &PushArgs, found: &Scan, known: &Known, site: &str) -> Result<(), Failure> {

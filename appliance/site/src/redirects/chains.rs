@@ -17,6 +17,10 @@ use crate::path::decode_percent;
 const MAX_CHAIN: usize = 20;
 /// Comparisons of a path with a rule, for all rules together.
 const BUDGET: u64 = 5_000_000;
+/// Rules that are followed from a place to the next, for all rules together: each makes a new place.
+const STEPS: u64 = 50_000;
+/// Most places that are remembered as safe: memory for more than the targets of all rules.
+const MAX_SAFE: usize = 20_000;
 /// Stands in symbolic text for one segment's unknown text; no path holds control characters.
 const HOLE: char = '\u{0}';
 /// Stands for any number of unknown segments.
@@ -43,14 +47,19 @@ impl Redirects {
             table: self,
             is_page,
             by_first: HashMap::new(),
+            wild: Vec::new(),
             budget: BUDGET,
+            steps: STEPS,
             trail: Vec::new(),
             safe: HashSet::new(),
         };
         for (number, rule) in self.rules.iter().enumerate() {
-            if let Some(Segment::Literal(first)) = rule.pattern.segments.first() {
-                let same: &mut Vec<_> = walk.by_first.entry(first).or_default();
-                same.push(number);
+            match rule.pattern.segments.first() {
+                Some(Segment::Literal(first)) => {
+                    let same: &mut Vec<_> = walk.by_first.entry(first).or_default();
+                    same.push(number);
+                }
+                _ => walk.wild.push(number),
             }
         }
         for (number, rule) in self.rules.iter().enumerate() {
@@ -85,7 +94,10 @@ struct Walk<'a> {
     is_page: &'a dyn Fn(&str) -> bool,
     /// Rules by their first segment, where that is a literal.
     by_first: HashMap<&'a str, Vec<usize>>,
+    /// Rules that begin with anything else.
+    wild: Vec<usize>,
     budget: u64,
+    steps: u64,
     /// The places on the way to the present one, each with how it was reached.
     trail: Vec<(Place, Step)>,
     /// Places from which every way ends.
@@ -138,16 +150,9 @@ impl Walk<'_> {
             self.trail.push((place, step));
             return Err(self.endless());
         }
-        let page = place.known().is_some_and(|path| (self.is_page)(&path));
-        let numbers: Vec<usize> = match place.segments.first() {
-            // The patterns without a literal first segment, and those with this one.
-            Some(Some(first)) => {
-                let empty = Vec::new();
-                let same = self.by_first.get(first.as_str()).unwrap_or(&empty);
-                merge(same, &self.wild())
-            }
-            _ => (0..self.table.rules.len()).collect(),
-        };
+        let known = place.known();
+        let page = known.as_ref().is_some_and(|path| (self.is_page)(path));
+        let numbers = self.candidates(&place, known.as_deref());
         self.trail.push((place.clone(), step));
         for number in numbers {
             let Some(rule) = self.table.rules.get(number) else {
@@ -156,16 +161,12 @@ impl Walk<'_> {
             if page && !rule.wire.force {
                 continue;
             }
-            self.budget = self.budget.checked_sub(1).ok_or_else(|| {
-                Fault::new(
-                    "the rules lead to each other in too many ways to follow",
-                    "lead each rule to its last target at once",
-                )
-            })?;
+            self.budget = self.budget.checked_sub(1).ok_or_else(tangled)?;
             let Some(met) = meet(rule, &place) else {
                 continue;
             };
             if let Some(next) = met.next {
+                self.steps = self.steps.checked_sub(1).ok_or_else(tangled)?;
                 self.follow(next, met.step)?;
             }
             if met.covers {
@@ -173,23 +174,31 @@ impl Walk<'_> {
             }
         }
         self.trail.pop();
-        self.safe.insert(place);
+        if self.safe.len() < MAX_SAFE {
+            self.safe.insert(place);
+        }
         Ok(())
     }
 
-    /// Rules whose first segment can be anything, and those of the root.
-    fn wild(&self) -> Vec<usize> {
-        let literal =
-            |rule: &Rule| matches!(rule.pattern.segments.first(), Some(Segment::Literal(_)));
-        let patterns = self.table.patterns.iter().copied();
-        patterns
-            .filter(|number| {
-                self.table
-                    .rules
-                    .get(*number)
-                    .is_some_and(|rule| !literal(rule))
-            })
-            .collect()
+    /// The numbers of rules that may match, in their order.
+    fn candidates(&self, place: &Place, known: Option<&str>) -> Vec<usize> {
+        let none = Vec::new();
+        let first = match place.segments.first() {
+            Some(Some(first)) => Some(first.as_str()),
+            // Without any segment nothing but the root and `/*` match.
+            None if !place.tail => None,
+            _ => return (0..self.table.rules.len()).collect(),
+        };
+        let same = first
+            .and_then(|first| self.by_first.get(first))
+            .unwrap_or(&none);
+        let Some(path) = known else {
+            return merge([same, &self.wild, &none]);
+        };
+        let exact = self.table.exact.get(path).unwrap_or(&none);
+        let is_pattern = |number: &&usize| self.table.patterns.binary_search(number).is_ok();
+        let patterns: Vec<_> = same.iter().filter(is_pattern).copied().collect();
+        merge([exact, &patterns, &self.wild])
     }
 
     fn endless(&self) -> Fault {
@@ -204,9 +213,16 @@ impl Walk<'_> {
     }
 }
 
-/// Two ascending lists as one.
-fn merge(a: &[usize], b: &[usize]) -> Vec<usize> {
-    let mut all = [a, b].concat();
+fn tangled() -> Fault {
+    Fault::new(
+        "the rules lead to each other in too many ways to follow",
+        "lead each rule to its last target at once",
+    )
+}
+
+/// Ascending lists as one.
+fn merge(lists: [&[usize]; 3]) -> Vec<usize> {
+    let mut all = lists.concat();
     all.sort_unstable();
     all.dedup();
     all
