@@ -134,10 +134,12 @@ macro_rules! targets {
 targets! {
     accept_encoding
     authority
+    headers
     inline_scripts
     manifest_json
     manifest_postcard
     range
+    redirects
     request_path
     sealed_value
     wire_messages
