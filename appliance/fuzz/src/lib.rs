@@ -7,6 +7,7 @@
 mod fields;
 mod manifest;
 mod path;
+mod rules;
 mod scripts;
 mod sealed;
 mod wire;
@@ -31,6 +32,10 @@ pub const TARGETS: &[Target] = &[
         run: fields::authority,
     },
     Target {
+        name: "headers",
+        run: rules::headers,
+    },
+    Target {
         name: "inline_scripts",
         run: scripts::inline_scripts,
     },
@@ -45,6 +50,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "range",
         run: fields::range,
+    },
+    Target {
+        name: "redirects",
+        run: rules::redirects,
     },
     Target {
         name: "request_path",

@@ -134,10 +134,12 @@ macro_rules! targets {
 targets! {
     accept_encoding
     authority
+    headers
     inline_scripts
     manifest_json
     manifest_postcard
     range
+    redirects
     request_path
     sealed_value
     wire_messages
@@ -170,6 +172,15 @@ fn seeds_reach_what_the_targets_assert() {
             .is_some_and(|p| !p.is_empty())
     });
     assert!(ranges >= 5, "{ranges}");
+    let redirects = count("redirects", |seed| {
+        let text = std::str::from_utf8(seed).unwrap();
+        holdfast_site::parse_redirects(text).is_ok()
+    });
+    let headers = count("headers", |seed| {
+        let text = std::str::from_utf8(seed).unwrap();
+        holdfast_site::parse_headers(text).is_ok()
+    });
+    assert!(redirects >= 4 && headers >= 4, "{redirects} {headers}");
     let scripts = count("inline_scripts", |seed| {
         let html = std::str::from_utf8(seed).unwrap();
         !holdfast_site::fuzz::script_hashes(html).is_empty()
