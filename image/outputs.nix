@@ -32,6 +32,7 @@ let
     script = ./sign/sign.sh;
   };
   bench = import ./bench.nix { inherit debian rust; };
+  fuzz = import ./fuzz.nix { inherit debian rust; };
   checks = {
     inherit (bench) site-1000;
     inherit (rust) fmt clippy unit;
@@ -48,6 +49,7 @@ in
     run = file "run";
     sign = app "${sign}/bin/sign";
     bench = app "${bench.app}/bin/bench";
+    fuzz = app "${fuzz.app}/bin/fuzz";
     fetch = file "image/debian/fetch";
     relock = file "image/debian/relock";
   };

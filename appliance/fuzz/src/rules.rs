@@ -41,7 +41,10 @@ pub(crate) fn redirects(bytes: &[u8]) {
                         rule,
                     }) => {
                         assert!(matches!(status, 301 | 302 | 303 | 307 | 308), "{status}");
-                        assert!(location.is_ascii() && is_one_line(&location), "{location:?}");
+                        assert!(
+                            location.is_ascii() && is_one_line(&location),
+                            "{location:?}"
+                        );
                         assert!(!location.contains([' ', '"', '<']), "{location:?}");
                         assert!(rules.iter().any(|kept| kept.from == rule));
                         let by_path = location.starts_with('/') && !location.starts_with("//");
@@ -77,7 +80,10 @@ pub(crate) fn headers(bytes: &[u8]) {
         for (name, value) in table.fields(path) {
             assert!(header_class(name).is_some(), "`{name}` is not for a site");
             assert_eq!(name, name.to_ascii_lowercase());
-            assert!(!matches!(name, "set-cookie" | "strict-transport-security" | "location"));
+            assert!(!matches!(
+                name,
+                "set-cookie" | "strict-transport-security" | "location"
+            ));
             assert!(value.is_ascii() && is_one_line(value), "{name}: {value:?}");
         }
         if let Some(kind) = parsed.types.find(path) {
