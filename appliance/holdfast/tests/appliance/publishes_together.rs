@@ -50,7 +50,10 @@ fn two_pushes_at_once_both_succeed_and_one_is_live_as_a_whole() {
 
 #[test]
 fn push_during_heavy_reading_is_seen_as_a_whole_and_loses_no_answer() {
-    let appliance = Appliance::start().enrolled();
+    // All readers share one address, and each reading is a connection.
+    let rate = "{ per_minute = 1000000, burst = 1000000 }";
+    let limits = format!("[limits]\nhandshake = {rate}\npage = {rate}\n");
+    let appliance = Appliance::start_with(&limits).enrolled();
     let text = |version: u32| format!("version {version} ").repeat(20_000).into_bytes();
     appliance.push(&[("page.bin", &text(0))]);
     let done = AtomicBool::new(false);

@@ -287,7 +287,7 @@ fn requests_by_the_letter_are_taken() {
         ("3.2.2", "absolute form", &[200], LAST.replace("GET /", "GET https://HOST/")),
         ("3.2.2", "absolute form of http (RFC 9110, 7.4)", &[421], LAST.replace("GET /", "GET http://HOST/")),
         ("3.2.3", "authority form", &[405], LAST.replace("GET /", "CONNECT HOST")),
-        ("3.2.4", "asterisk form", &[400], LAST.replace("GET /", "OPTIONS *")),
+        ("3.2.4", "asterisk form", &[204], LAST.replace("GET /", "OPTIONS *")),
         ("6.3", "a length of nothing in a GET", &[200, 200], format!(
             "GET / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 0\r\n\r\n{LAST}"
         )),
