@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Connections from one address of loopback, where many are to stay open: servers bound those of one peer.
 const OF_ONE_ADDRESS: usize = 100;
 
+/// Connections that wait for their first answer at once.
+const OPENING: usize = 32;
+
 /// A connection, and whether it has had an answer.
 struct Slot {
     stream: Stream,
@@ -59,8 +62,13 @@ pub fn run(spec: &Spec) -> Result<(), Failure> {
     for at in 0..spec.connections {
         let slot = load.connect(at)?;
         load.slots.push(slot);
-        // Answers that have come already make room in the server's queues.
-        load.turn(Duration::ZERO)?;
+        // A server bounds the handshakes that one peer has at once.
+        let start = Instant::now();
+        while load.slots.len().saturating_sub(load.answered) >= OPENING
+            && start.elapsed() < PATIENCE
+        {
+            load.turn(Duration::from_millis(50))?;
+        }
     }
     let start = Instant::now();
     let warm = Duration::from_millis(spec.warm);
