@@ -19,6 +19,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::body::Outgoing;
 use crate::enrolment::proof::{Binding, EXPORTER_LABEL};
+use crate::gather::Gather;
 use crate::limits::{Arrival, Earned, Guard, Limits, Seat};
 use crate::pin::Pin;
 use crate::progress::Pace;
@@ -159,6 +160,8 @@ async fn serve(
             }))
         }
     });
+    let gather = Gather::new(tls);
+    let tls = gather.clone();
     // How a connection ends (reset, timeout, protocol error) concerns the client alone: each request was recorded.
     if h2 {
         let io = TokioIo::new(Guard::http2(tls, earned));
@@ -166,6 +169,7 @@ async fn serve(
         drive(
             connection,
             |it| it.graceful_shutdown(),
+            &gather,
             &seat,
             &limits,
             device,
@@ -182,6 +186,7 @@ async fn serve(
         drive(
             connection,
             |it| it.graceful_shutdown(),
+            &gather,
             &seat,
             &limits,
             device,
@@ -195,6 +200,7 @@ async fn serve(
 async fn drive<C: Future>(
     connection: C,
     finish: impl Fn(std::pin::Pin<&mut C>),
+    gather: &Gather<TlsStream<TcpStream>>,
     seat: &Seat,
     limits: &Limits,
     device: bool,
@@ -208,7 +214,7 @@ async fn drive<C: Future>(
     let mut ages = !device;
     let linger = loop {
         tokio::select! {
-            _ = connection.as_mut() => return,
+            () = gather.turns(connection.as_mut()) => return,
             _ = stop.wait_for(|stop| *stop) => break LINGER,
             () = progress.stalled(limits.idle_time) => break LINGER,
             () = progress.asked_to_leave() => break HURRY,
@@ -220,7 +226,7 @@ async fn drive<C: Future>(
         }
     };
     finish(connection.as_mut());
-    let _ = tokio::time::timeout(linger, connection).await;
+    let _ = tokio::time::timeout(linger, gather.turns(connection)).await;
 }
 
 async fn handshake(shared: &Shared, stream: TcpStream) -> Option<(TlsStream<TcpStream>, bool)> {

@@ -15,6 +15,7 @@ mod device;
 mod ed25519;
 pub mod enrolment;
 mod error;
+mod gather;
 mod handlers;
 mod headers;
 mod host;
