@@ -83,7 +83,9 @@ fn compare(appliance: &Appliance, files: &BTreeMap<String, Vec<u8>>) {
 
 #[test]
 fn thousand_files_come_back_byte_for_byte_after_push_change_and_rollback() {
-    let appliance = Appliance::start().enrolled();
+    // All files are asked for at once, from one address.
+    let limits = "[limits]\npage = { per_minute = 1000000, burst = 1000000 }\n";
+    let appliance = Appliance::start_with(limits).enrolled();
     let folder = appliance.path("site");
     let push = |files: &BTreeMap<String, Vec<u8>>| {
         let listed: Vec<_> = files
