@@ -230,7 +230,7 @@ pub struct ConfigNewArgs {
     /// The site's URL, exactly as browsers will see it, with the port if it is not 443
     #[arg(long, value_name = "URL")]
     pub site: String,
-    /// The portal's URL; another host name than the site's
+    /// The portal's URL; better another host name than the site's
     #[arg(long, value_name = "URL")]
     pub portal: String,
     /// Enrol the first device by a code on the console instead of an operator's key

@@ -111,6 +111,15 @@ impl Body {
         }))
     }
 
+    /// Whether it holds one of the places for large blobs.
+    pub(crate) fn is_large(&self) -> bool {
+        match self {
+            Self::Large(_) => true,
+            Self::Parts(parts) => parts.large.is_some(),
+            Self::Empty | Self::Bytes(_) | Self::Stream(_) => false,
+        }
+    }
+
     fn next(&mut self) -> Option<Result<Bytes, holdfast_site::Error>> {
         if self.len() == 0 {
             return None;

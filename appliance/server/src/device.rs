@@ -1,9 +1,10 @@
 //! Enrolled devices.
 
-use holdfast_store::{Record, Snapshot, Table};
+use holdfast_store::{Record, Snapshot, Store, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::pin::Pin;
+use crate::rejection::Rejection;
 
 /// A device that was enrolled, kept under its pin.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,6 +52,15 @@ impl Record for FirstEnrolment {
 pub(crate) fn is_enrolled(snapshot: &Snapshot, pin: &Pin) -> Result<bool, holdfast_store::Error> {
     let device = snapshot.find::<Device>(pin.as_bytes())?;
     Ok(device.is_some_and(|device| device.state == State::Active))
+}
+
+/// Refuses what a device began while it was enrolled, and would end after it was revoked. For within the lock of the act.
+pub(crate) fn still_enrolled(store: &Store, pin: &Pin) -> Result<(), Rejection> {
+    if is_enrolled(&store.snapshot()?, pin)? {
+        return Ok(());
+    }
+    let why = "This device was revoked meanwhile; nothing was changed.";
+    Err(Rejection::Conflict(why.to_owned()))
 }
 
 /// Number of devices that may act.

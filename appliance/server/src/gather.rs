@@ -157,7 +157,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gather<S> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use std::pin::pin;
 

@@ -67,6 +67,12 @@ pub(crate) fn of_entry(
     if rights.act {
         headers.insert(REPORTING_ENDPOINTS, endpoint());
     }
+    // Where the operator lets a site's own policy take the place of ours, all of the author's lines count. With one name
+    // for both hosts ours stands whatever the operator allows: it keeps pages from the portal.
+    let own = CONTENT_SECURITY_POLICY.as_str();
+    if rights.loosen && rights.act && listed.iter().any(|(name, _)| *name == own) {
+        headers.remove(CONTENT_SECURITY_POLICY);
+    }
     for (name, text) in listed {
         let (Ok(name), Ok(text)) = (HeaderName::try_from(*name), HeaderValue::try_from(*text))
         else {
@@ -88,13 +94,9 @@ fn open_to_opaque_origins(headers: &mut HeaderMap, content_type: &str) {
 
 /// Adds a field that the site's author lists.
 fn list(headers: &mut HeaderMap, name: HeaderName, text: HeaderValue, rights: PageRights) {
-    let PageRights { act, loosen } = rights;
+    let PageRights { loosen, .. } = rights;
     match name.as_str() {
-        // A second policy can only tighten the first (CSP level 3, section 8.1). With one name for both hosts the first
-        // one stands whatever the operator allows: it keeps pages from the portal.
-        "content-security-policy" if loosen && act => {
-            headers.insert(name, text);
-        }
+        // A second policy can only tighten the first (CSP level 3, section 8.1).
         "content-security-policy" => {
             headers.append(name, text);
         }
@@ -180,12 +182,15 @@ pub(crate) fn add(shared: &Shared, context: &RequestContext, response: &mut Resp
                 .or_insert_with(|| HeaderValue::from(length));
         }
     }
+    let status = response.status();
     let headers = response.headers_mut();
     // Fields of entries are complete already, and carry this one.
     if !headers.contains_key(X_CONTENT_TYPE_OPTIONS) {
         fill(headers, context.voice);
     }
-    if context.voice != Voice::Api && is_strict(shared, context.voice) {
+    // Nothing is promised for a host that is none of ours.
+    let ours = status != StatusCode::MISDIRECTED_REQUEST;
+    if ours && context.voice != Voice::Api && is_strict(shared, context.voice) {
         headers.insert(
             STRICT_TRANSPORT_SECURITY,
             HeaderValue::from_static("max-age=31536000"),
@@ -292,8 +297,18 @@ mod tests {
         assert!(all(&headers, "cross-origin-embedder-policy").is_empty());
         assert_eq!(all(&headers, "x-robots-tag"), ["noindex"]);
         rights.loosen = true;
-        let headers = fields(rights, "text/html", listed.get(..1).unwrap());
-        assert_eq!(all(&headers, "content-security-policy"), [THEIRS]);
+        let headers = fields(
+            rights,
+            "text/html",
+            &[
+                ("content-security-policy", THEIRS),
+                ("content-security-policy", "img-src 'none'"),
+            ],
+        );
+        assert_eq!(
+            all(&headers, "content-security-policy"),
+            [THEIRS, "img-src 'none'"]
+        );
         let headers = fields(rights, "text/html", listed.get(2..).unwrap());
         assert_eq!(all(&headers, "referrer-policy"), ["unsafe-url"]);
         assert_eq!(all(&headers, "access-control-allow-origin"), ["*"]);

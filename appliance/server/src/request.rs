@@ -13,9 +13,9 @@ use holdfast_policy::{
     ReadStatus, Reboot, Report, RevokeDevice, Site, StatusPage, View,
 };
 use holdfast_site::RequestPath;
-use http::header::{ALLOW, HeaderValue};
+use http::header::{ALLOW, CONNECTION, HeaderValue};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use crate::api;
@@ -90,8 +90,12 @@ pub(crate) async fn answer(
             response.extensions_mut().insert(Arc::new(held));
         }
         Err(busy) => {
+            let ends = response.headers_mut().remove(CONNECTION);
             response = busy.into_response(&context);
             *response.body_mut() = Body::Empty;
+            if let Some(ends) = ends {
+                response.headers_mut().insert(CONNECTION, ends);
+            }
         }
     }
     headers::add(shared, &context, &mut response);
@@ -109,16 +113,24 @@ async fn web(
 ) -> Answer {
     // limits
     let host = host::route(&shared.settings, parts);
+    if let Ok(host) = host {
+        context.voice = Target::Status.voice(host);
+    }
     let class = match host {
         _ if parts.method == Method::POST => Class::Report,
         Ok(Host::Portal) => Class::Portal,
         _ => Class::Page,
     };
     let rate = shared.limits.request(connection.peer.ip(), class);
-    // Before any other refusal: where a request's end is in doubt, the connection must end with it.
-    shape::web(parts)?;
+    // On HTTP/1.1 before any other refusal: where a request's end is in doubt, the connection must end with it. HTTP/2 frames
+    // its bodies itself, and goes on.
+    if parts.version != Version::HTTP_2 {
+        shape::framing(parts)?;
+    }
     rate?;
+    shape::framing(parts)?;
     shape::bounded(&shared.limits.limits, parts)?;
+    shape::web(parts)?;
     // route
     let host = host?;
     let reading = matches!(parts.method, Method::GET | Method::HEAD);

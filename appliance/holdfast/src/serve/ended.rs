@@ -9,8 +9,8 @@ use holdfast_store::Store;
 use crate::Failure;
 use crate::record_exit;
 
-/// How far back the audit is read; more than one start and the ends before it can write.
-const NEWEST: usize = 200;
+/// How many events of runs are read; more than one start and the ends before it can write.
+const NEWEST: usize = 64;
 
 /// How the last run ended, and the ends that no event tells of yet, oldest first.
 ///
@@ -27,8 +27,10 @@ pub fn before_this_run(
     });
     let newest: Vec<Event> = holdfast_audit::list(&store.snapshot()?, ..)?
         .rev()
-        .take(NEWEST)
         .map(|found| found.map(|(_, event)| event))
+        // Only what tells of runs counts: pushes and strangers' tries must not crowd it out.
+        .filter(|found| found.as_ref().map_or(true, |event| of_runs(&event)))
+        .take(NEWEST)
         .collect::<Result<_, _>>()?;
     let mut ended: Vec<_> = kept
         .iter()

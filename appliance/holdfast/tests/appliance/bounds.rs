@@ -29,6 +29,11 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 
 /// Asks for `path` on that many HTTP/2 streams, and lets none of them send (RFC 9113, section 6.9.2).
 fn ask_without_window(appliance: &Appliance, path: &str, streams: u32) -> Stream {
+    ask_for_parts(appliance, path, streams, "")
+}
+
+/// The same for these ranges, if there are any.
+fn ask_for_parts(appliance: &Appliance, path: &str, streams: u32, ranges: &str) -> Stream {
     let mut stream = connect(appliance.address(), browser(&[b"h2"]));
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     bytes.extend([0, 0, 6, 4, 0, 0, 0, 0, 0]);
@@ -41,6 +46,12 @@ fn ask_without_window(appliance: &Appliance, path: &str, streams: u32) -> Stream
         fields.extend(path.as_bytes());
         fields.extend([0x01, host.len() as u8]);
         fields.extend(host.as_bytes());
+        if !ranges.is_empty() {
+            // A literal with a new name, not indexed.
+            fields.extend(b"\x00\x05range");
+            fields.push(ranges.len() as u8);
+            fields.extend(ranges.as_bytes());
+        }
         // HEADERS with END_STREAM and END_HEADERS
         bytes.extend([0, 0, fields.len() as u8, 1, 5]);
         bytes.extend((number * 2 + 1).to_be_bytes());
@@ -424,20 +435,23 @@ fn large_answers_to_one_address_are_bounded() {
         .collect();
     appliance.push(&[("index.html", b"small"), ("large.bin", &large)]);
     let host = appliance.authority();
-    let stalled = ask_without_window(&appliance, "/large.bin", 10);
-    until("no bound on one address", || {
-        get_from(&appliance, 1, &host, "/large.bin").unwrap().status == 503
-    });
-    assert_eq!(get_from(&appliance, 1, &host, "/").unwrap().text(), "small");
-    let other = get_from(&appliance, 2, &host, "/large.bin").unwrap();
-    assert!(
-        other.status == 200 && other.body == large,
-        "another address has its own share"
-    );
-    drop(stalled);
-    until("room was not given back", || {
-        get_from(&appliance, 1, &host, "/large.bin").unwrap().body == large
-    });
+    // Whole, or several parts of it (RFC 9110, section 14.6).
+    for ranges in ["", "bytes=0-1500000,2000000-2900000"] {
+        let stalled = ask_for_parts(&appliance, "/large.bin", 10, ranges);
+        until("no bound on one address", || {
+            get_from(&appliance, 1, &host, "/large.bin").unwrap().status == 503
+        });
+        assert_eq!(get_from(&appliance, 1, &host, "/").unwrap().text(), "small");
+        let other = get_from(&appliance, 2, &host, "/large.bin").unwrap();
+        assert!(
+            other.status == 200 && other.body == large,
+            "another address has its own share"
+        );
+        drop(stalled);
+        until("room was not given back", || {
+            get_from(&appliance, 1, &host, "/large.bin").unwrap().body == large
+        });
+    }
 }
 
 #[test]

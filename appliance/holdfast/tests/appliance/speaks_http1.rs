@@ -216,6 +216,18 @@ fn requests_that_two_readers_may_read_differently_are_refused() {
         ),
         (
             "6.3",
+            "chunked, for a target of another scheme",
+            411,
+            "POST http://HOST/ HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        ),
+        (
+            "6.3",
+            "chunked, for another host than ours",
+            411,
+            "POST / HTTP/1.1\r\nHost: elsewhere.example\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        ),
+        (
+            "6.3",
             "chunked",
             411,
             "POST / HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",

@@ -57,7 +57,7 @@ pub(crate) async fn install(
     let what = &certificate.fingerprint;
     let event = shared.act(Kind::CertificateInstalled, binding, what, context);
     holdfast_audit::append(&mut batch, &event)?;
-    change(shared, batch, side).await?;
+    change(shared, binding, batch, side).await?;
     super::json(&certificate.answer())
 }
 
@@ -90,17 +90,24 @@ pub(crate) async fn remove(
     };
     let event = shared.act(Kind::CertificateRemoved, binding, what, context);
     holdfast_audit::append(&mut batch, &event)?;
-    change(shared, batch, side).await?;
+    change(shared, binding, batch, side).await?;
     let answer: CertificateAnswer = fallback.certificate.answer();
     super::json(&answer)
 }
 
 /// Commits the change, then shows it. Connections that are open keep the configuration that they began with.
-async fn change(shared: &Arc<Shared>, batch: Batch, side: WebSide) -> Result<(), Rejection> {
+async fn change(
+    shared: &Arc<Shared>,
+    binding: &Binding,
+    batch: Batch,
+    side: WebSide,
+) -> Result<(), Rejection> {
     // One at a time, so that the store and what is shown agree on the order.
     let order = Arc::clone(&shared.changing).lock_owned().await;
     let shared = Arc::clone(shared);
+    let by = binding.client;
     super::detached(async move {
+        crate::device::still_enrolled(&shared.store, &by)?;
         shared.store.commit(batch).await?;
         shared.tls.show(side);
         drop(order);

@@ -25,8 +25,30 @@ pub(crate) struct Collection {
     pub(crate) leases: Leases,
     /// Held while a manifest's encodings are checked.
     pub(crate) checking: tokio::sync::Mutex<()>,
+    /// Manifests that are being read.
+    pub(crate) reading: Reading,
     /// Something may have become garbage.
     due: Notify,
+}
+
+/// How many manifests are read at once.
+const READ_AT_ONCE: usize = 2;
+
+/// Places for manifests that are being read.
+pub(crate) struct Reading(tokio::sync::Semaphore);
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self(tokio::sync::Semaphore::new(READ_AT_ONCE))
+    }
+}
+
+impl std::ops::Deref for Reading {
+    type Target = tokio::sync::Semaphore;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl Collection {

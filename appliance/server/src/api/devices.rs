@@ -104,7 +104,9 @@ pub(crate) async fn revoke(
     let event = shared.act(Kind::DeviceRevoked, binding, &what, context);
     let alone = Arc::clone(&shared.enrolment).lock_owned().await;
     let shared = Arc::clone(shared);
+    let by = binding.client;
     let devices = super::detached(async move {
+        device::still_enrolled(&shared.store, &by)?;
         let snapshot = shared.store.snapshot()?;
         let known = snapshot.find::<Device>(request.device.as_bytes())?;
         let Some(mut record) = known.filter(|device| device.state == State::Active) else {

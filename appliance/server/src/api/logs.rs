@@ -22,6 +22,8 @@ use crate::server::Shared;
 const POLL: Duration = Duration::from_millis(500);
 /// Polls without a line after which an empty one is sent, so that both sides know that the connection holds.
 const QUIET_POLLS: u32 = 20;
+/// Time for a client to take a page of the log.
+const TAKEN: Duration = Duration::from_secs(30);
 /// How long one answer follows the log; the command line asks again from where it ended.
 const FOLLOWED: Duration = Duration::from_secs(600);
 /// Lines where the request names no number.
@@ -89,17 +91,22 @@ impl Reading {
             let next = page.next;
             if !page.lines.is_empty() {
                 quiet = 0;
-                if self.lines.send(encode(page.lines)).await.is_err() {
+                // Who does not read must not keep a place, nor outlast its rights.
+                let sending = self.lines.send(encode(page.lines));
+                if !matches!(tokio::time::timeout(TAKEN, sending).await, Ok(Ok(()))) {
                     return;
                 }
             }
+            let elapsed = self
+                .shared
+                .clock
+                .monotonic()
+                .saturating_duration_since(start);
+            if elapsed > FOLLOWED || self.shared.ending.load(Ordering::Relaxed) {
+                return;
+            }
             if !more {
-                let elapsed = self
-                    .shared
-                    .clock
-                    .monotonic()
-                    .saturating_duration_since(start);
-                if !follow || elapsed > FOLLOWED || self.shared.ending.load(Ordering::Relaxed) {
+                if !follow {
                     return;
                 }
                 quiet = quiet.saturating_add(1);
@@ -112,10 +119,10 @@ impl Reading {
                     () = tokio::time::sleep(POLL) => {}
                     () = self.lines.closed() => return,
                 }
-                if !self.still_permitted() {
-                    let why = "This device was revoked.".to_owned();
-                    return self.fail(why).await;
-                }
+            }
+            if !self.still_permitted() {
+                let why = "This device was revoked.".to_owned();
+                return self.fail(why).await;
             }
             page = match self::page(&self.shared, From::After(next), &self.unit).await {
                 Ok(page) => page,
@@ -144,8 +151,9 @@ impl Reading {
 
     async fn fail(self, why: String) {
         let line = serde_json::to_vec(&LogItem::Problem(why)).unwrap_or_default();
-        // Who is gone needs no reason.
-        let _ = self.lines.send([&line, &b"\n"[..]].concat().into()).await;
+        // Who is gone, or does not read, needs no reason.
+        let line = [&line, &b"\n"[..]].concat().into();
+        let _ = tokio::time::timeout(TAKEN, self.lines.send(line)).await;
     }
 }
 

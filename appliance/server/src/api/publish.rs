@@ -11,7 +11,9 @@ use hyper::body::Incoming;
 
 use super::receive::{Bound, Stream, blocking, cut, json};
 use crate::body::Body;
+use crate::device;
 use crate::enrolment::proof::Binding;
+use crate::pin::Pin;
 use crate::protocol::{
     ActivateRequest, Activated, CommitRequest, Committed, Digests, Stored, VersionItem,
 };
@@ -101,7 +103,14 @@ pub(crate) async fn commit(
         redirects,
         headers,
         activate,
-    } = json(body, MANIFEST).await?;
+    } = {
+        // A few at a time: each may take much memory while it is read.
+        let reading = shared.collection.reading.acquire().await;
+        let reading = reading.map_err(|error| Rejection::Internal(error.to_string()))?;
+        let request = json(body, MANIFEST).await?;
+        drop(reading);
+        request
+    };
     let wire = WireManifest {
         entries,
         redirects,
@@ -120,6 +129,7 @@ pub(crate) async fn commit(
         drop(alone);
         // One at a time, so that the store and memory agree on the order.
         let order = shared.publishing.lock().await;
+        device::still_enrolled(&shared.store, &by.pin)?;
         let version = keep(&shared, manifest, activate, &by).await?;
         shared.collection.leases.end(&by.connection);
         drop((order, held));
@@ -133,6 +143,7 @@ pub(crate) async fn commit(
 
 /// Who publishes, and by which request.
 struct By {
+    pin: Pin,
     device: String,
     connection: [u8; 32],
     request: String,
@@ -141,6 +152,7 @@ struct By {
 impl By {
     fn new(context: &RequestContext, binding: &Binding) -> Self {
         Self {
+            pin: binding.client,
             device: binding.client.to_string(),
             connection: binding.exporter,
             request: context.id.to_string(),
@@ -201,6 +213,7 @@ pub(crate) async fn activate(
     let shared = Arc::clone(shared);
     let answer = super::detached(async move {
         let _order = shared.publishing.lock().await;
+        device::still_enrolled(&shared.store, &by.pin)?;
         let now = shared.site.live().map(|live| live.version);
         // Asked again, since the answer was lost.
         if now == Some(version) {

@@ -2,6 +2,10 @@
 
 /// Most ranges of a request; more are not worth their work (section 17.15), and the whole page is sent.
 const MOST: usize = 16;
+/// The same of large content, of which each range takes a read of its own.
+const MOST_OF_LARGE: usize = 4;
+/// Content longer than this is large.
+const LARGE: u64 = 1024 * 1024;
 /// Ranges nearer to each other than this become one: the head of a part would take more (section 15.3.7.2).
 const GAP: u64 = 160;
 
@@ -35,6 +39,7 @@ pub(super) fn parse(field: &str, length: u64) -> Range {
     }
     let mut parts = Vec::new();
     let mut asked = 0_usize;
+    let most = if length > LARGE { MOST_OF_LARGE } else { MOST };
     // A list may hold empty elements (section 5.6.1.2).
     for range in set
         .split(',')
@@ -45,7 +50,7 @@ pub(super) fn parse(field: &str, length: u64) -> Range {
         match one(range, length) {
             // One that is not valid makes the whole field so (section 14.1.1).
             None => return Range::Whole,
-            _ if asked > MOST => return Range::Whole,
+            _ if asked > most => return Range::Whole,
             Some(part) => parts.extend(part),
         }
     }

@@ -105,10 +105,10 @@ impl Bounds {
     /// Counts an answer that is to go out.
     pub(crate) fn answer(&self, peer: IpAddr, body: &Body) -> Result<Held, Rejection> {
         let answer = self.answers.enter(peer).ok_or(Rejection::Busy)?;
-        let large = match body {
-            Body::Large(_) => Some(self.large.enter(peer).ok_or(Rejection::Busy)?),
-            _ => None,
-        };
+        let large = body
+            .is_large()
+            .then(|| self.large.enter(peer).ok_or(Rejection::Busy))
+            .transpose()?;
         Ok(Held {
             _answer: answer,
             _large: large,

@@ -23,9 +23,24 @@ pub(crate) fn bounded(limits: &Limits, request: &Parts) -> Result<(), Rejection>
     Ok(())
 }
 
-/// Refuses what RFC 9110, 9112 or 9113 forbid and hyper lets through; for the web.
-pub(crate) fn web(request: &Parts) -> Result<(), Rejection> {
+/// Refuses requests whose end is in doubt; the connection ends with them. For the web.
+pub(crate) fn framing(request: &Parts) -> Result<(), Rejection> {
     let headers = &request.headers;
+    // RFC 9112, section 6.3: a length may be asked for. Browsers always give one, and where the body ends is beyond doubt.
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return Err(Rejection::LengthRequired);
+    }
+    // RFC 9110, section 9.3.1: content in a GET means nothing, and may be an attack by smuggling.
+    let asks = matches!(request.method, Method::GET | Method::HEAD);
+    let length = headers.get(CONTENT_LENGTH);
+    if asks && length.is_some_and(|length| length != "0") {
+        return Err(Rejection::Malformed("A GET or HEAD carries no content."));
+    }
+    Ok(())
+}
+
+/// Refuses what else RFC 9110, 9112 or 9113 forbid and hyper lets through; for the web.
+pub(crate) fn web(request: &Parts) -> Result<(), Rejection> {
     // Nobody gets through us to elsewhere (RFC 9110, section 9.3.6), and what is not https was not meant for here
     // (RFC 9110, section 7.4).
     if request.method == Method::CONNECT {
@@ -38,19 +53,9 @@ pub(crate) fn web(request: &Parts) -> Result<(), Rejection> {
     {
         return Err(Rejection::Misdirected);
     }
-    // RFC 9112, section 6.3: a length may be asked for. Browsers always give one, and where the body ends is beyond doubt.
-    if headers.contains_key(TRANSFER_ENCODING) {
-        return Err(Rejection::LengthRequired);
-    }
-    // RFC 9110, section 9.3.1: content in a GET means nothing, and may be an attack by smuggling.
-    let asks = matches!(request.method, Method::GET | Method::HEAD);
-    let length = headers.get(CONTENT_LENGTH);
-    if asks && length.is_some_and(|length| length != "0") {
-        return Err(Rejection::Malformed("A GET or HEAD carries no content."));
-    }
     // RFC 9113, section 8.2.1. On HTTP/1.1 such blanks belong to the syntax, and the parser takes them off.
     let blank = |byte: Option<&u8>| byte.is_some_and(|byte| matches!(byte, b' ' | b'\t'));
-    let mut values = headers.values().map(http::HeaderValue::as_bytes);
+    let mut values = request.headers.values().map(http::HeaderValue::as_bytes);
     if request.version == Version::HTTP_2
         && values.any(|value| blank(value.first()) || blank(value.last()))
     {
@@ -70,7 +75,9 @@ mod tests {
 
     fn status(request: &Request<()>) -> u16 {
         let (request, ()) = &request.clone().into_parts();
-        let refused = bounded(&Limits::default(), request).and_then(|()| web(request));
+        let refused = framing(request)
+            .and_then(|()| bounded(&Limits::default(), request))
+            .and_then(|()| web(request));
         refused.map_or_else(|rejection| rejection.status().as_u16(), |()| 200)
     }
 
@@ -85,6 +92,12 @@ mod tests {
         assert_eq!(status(&get(&format!("/?{}", "a".repeat(8192)))), 414);
         let connect = Request::builder().method("CONNECT").uri("x:443");
         assert_eq!(status(&connect.body(()).unwrap()), 405);
+        // Where the end is in doubt, no other refusal comes first: it would leave the connection open.
+        for (method, uri) in [("CONNECT", "x:443"), ("POST", "http://x/")] {
+            let request = Request::builder().method(method).uri(uri);
+            let request = request.header("transfer-encoding", "chunked");
+            assert_eq!(status(&request.body(()).unwrap()), 411, "{method}");
+        }
         for (name, value, expected) in [
             ("content-length", "0", 200),
             ("content-length", "1", 400),

@@ -62,6 +62,7 @@ impl HeaderRules {
             }
             for name in &wire.remove {
                 check_name(name).map_err(failed)?;
+                bytes = bytes.saturating_add(name.len());
             }
             let many = all.rules.len() >= MAX_RULES
                 || pattern.exact().is_none() && all.patterns.len() >= MAX_PATTERNS;
