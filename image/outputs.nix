@@ -33,9 +33,10 @@ let
   };
   bench = import ./bench.nix { inherit debian rust; };
   fuzz = import ./fuzz.nix { inherit debian rust; };
+  sbom = import ./sbom { inherit debian rust root uki kernel version; };
   checks = {
     inherit (bench) site-1000;
-    inherit (rust) fmt clippy unit;
+    inherit (rust) fmt clippy unit supply;
   } // import ./checks.nix { inherit debian rust root uki image kernel machineTree docs; };
   app = program: { type = "app"; inherit program; };
   # A file of the flake itself, run by the host's own tools: it works on a clone that has fetched nothing. Without its
@@ -55,7 +56,7 @@ in
   };
   legacyPackages.${system} = {
     inherit (rust) vendor dependencies;
-    inherit root uki docs machine;
+    inherit root uki docs machine sbom;
     trees = builtins.listToAttrs (map (name: { inherit name; value = debian.tree name; })
       (builtins.attrNames (builtins.fromJSON (builtins.readFile ./debian/closures.json))));
     # name, derivation and output of each check, for ./check's summary.

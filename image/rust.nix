@@ -114,6 +114,44 @@ in
     '';
   };
 
+  # The crates of the binary, `name version|licence` a line.
+  crates = debian.run {
+    name = "holdfast-crate-list";
+    inherit tree;
+    env = environment // { inherit manifests; };
+    script = ''
+      cp -r --no-preserve=mode,timestamps "$manifests" work && cd work
+      for manifest in $(find . -mindepth 2 -name Cargo.toml); do
+        mkdir -p "$(dirname "$manifest")/src"
+        echo "//! Empty." > "$(dirname "$manifest")/src/lib.rs"
+        for test in $(sed -n '/^\[\[test\]\]/,/^$/s/^name = "\(.*\)"/\1/p' "$manifest"); do
+          mkdir -p "$(dirname "$manifest")/tests"
+          echo "//! Empty." > "$(dirname "$manifest")/tests/$test.rs"
+        done
+      done
+      . $preamble
+      cargo tree --locked -p holdfast -e normal --target x86_64-unknown-linux-gnu --prefix none -f '{p}|{l}' > list
+      # Our own crates are named with their folder.
+      sed 's/ ([^|]*)|/|/' list | LC_ALL=C sort -u > "$out"
+    '';
+  };
+
+  # Where crates come from, their licences, and which are there twice.
+  supply = debian.run {
+    name = "supply";
+    tree = debian.tree "image";
+    env = {
+      inherit vendor;
+      lock = ../Cargo.lock;
+      supply = builtins.path { name = "supply"; path = ./supply; };
+    };
+    script = ''
+      python3 $supply/check.py "$lock" "$vendor" | tee log
+      grep -q '^figure:' log
+      touch "$out"
+    '';
+  };
+
   fmt = debian.run {
     name = "fmt";
     inherit tree;
