@@ -225,7 +225,7 @@ pub(crate) struct Outgoing {
     pub(crate) progress: Arc<Progress>,
     pub(crate) pace: Pace,
     /// The answer's part in what may be on its way at once.
-    pub(crate) _held: Option<Arc<Held>>,
+    pub(crate) _held: Option<Held>,
 }
 
 impl HttpBody for Outgoing {

@@ -145,12 +145,11 @@ async fn serve(
         let progress = Arc::clone(&progress);
         async move {
             let working = progress.work();
-            let mut response = request::answer(&shared, &connection, request).await;
+            let (response, held) = request::answer(&shared, &connection, request).await;
             drop(working);
             if response.status() == StatusCode::TOO_MANY_REQUESTS {
                 progress.refused();
             }
-            let held = response.extensions_mut().remove();
             let pace = Pace::new(shared.limits.limits.least_pace);
             Ok::<_, Infallible>(response.map(|body| Outgoing {
                 body,

@@ -26,7 +26,7 @@ use crate::handlers::{self, Page};
 use crate::headers;
 use crate::host::{self, Host, Target};
 use crate::id::RequestId;
-use crate::limits::{Class, shape};
+use crate::limits::{Class, Held, shape};
 use crate::record;
 use crate::rejection::{Rejection, Voice};
 use crate::server::Shared;
@@ -54,7 +54,7 @@ pub(crate) async fn answer(
     shared: &Arc<Shared>,
     connection: &Connection,
     request: Request<Incoming>,
-) -> Response<Body> {
+) -> (Response<Body>, Option<Held>) {
     let number = shared.requests.fetch_add(1, Ordering::Relaxed);
     let mut context = RequestContext {
         id: RequestId {
@@ -85,10 +85,8 @@ pub(crate) async fn answer(
         }
     };
     // limits: what is on its way holds memory until the client has taken it
-    match shared.limits.answer(connection.peer.ip(), response.body()) {
-        Ok(held) => {
-            response.extensions_mut().insert(Arc::new(held));
-        }
+    let held = match shared.limits.answer(connection.peer.ip(), response.body()) {
+        Ok(held) => Some(held),
         Err(busy) => {
             let ends = response.headers_mut().remove(CONNECTION);
             response = busy.into_response(&context);
@@ -96,11 +94,12 @@ pub(crate) async fn answer(
             if let Some(ends) = ends {
                 response.headers_mut().insert(CONNECTION, ends);
             }
+            None
         }
-    }
+    };
     headers::add(shared, &context, &mut response);
     record::access(shared, connection, &parts, &context, &response);
-    response
+    (response, held)
 }
 
 /// HTTPS as browsers speak it: pages and portal.

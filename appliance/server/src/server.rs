@@ -29,6 +29,7 @@ use crate::limits::Bounds;
 use crate::machine::Machine;
 use crate::record::{self, Records};
 use crate::room::Room;
+use crate::runs::{Last, Runs};
 use crate::settings::Settings;
 use crate::tls::Tls;
 
@@ -217,8 +218,7 @@ impl Server {
             ));
         }
         drop(stopped);
-        shared.note_ended().await?;
-        shared.note(Kind::Started).await?;
+        shared.note_started().await?;
         tokio::spawn(keep_code(Arc::clone(&shared)));
         let collecting = tokio::spawn(api::keep_collected(Arc::clone(&shared)));
         shared.redraw();
@@ -233,7 +233,7 @@ impl Server {
         let _ = tokio::time::timeout(GRACE, stopping.closed()).await;
         let kept = shared.keep_counted().await;
         let denials = shared.keep_counted_denials().await;
-        let noted = shared.note(Kind::Stopped).await;
+        let noted = shared.note_stopped().await;
         let records = Arc::clone(&shared.records);
         // Waits for the reader of standard error, for a second at most: nothing else is left to do.
         let _ = tokio::task::spawn_blocking(move || records.finish()).await;
@@ -253,23 +253,35 @@ impl Shared {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    async fn note(&self, kind: Kind) -> Result<(), Error> {
-        let event = self.event(kind, Actor::Machine, "", Outcome::Done);
-        self.keep(&event).await
-    }
-
-    /// Keeps how earlier runs ended, as far as no event tells it yet.
-    async fn note_ended(&self) -> Result<(), Error> {
-        for exit in &self.settings.ended {
+    /// Keeps that this run began, and how earlier ones ended as far as no event tells it yet.
+    async fn note_started(&self) -> Result<(), Error> {
+        let ended = self.settings.ended.iter().map(|exit| {
             let outcome = if exit.clean {
                 Outcome::Done
             } else {
                 Outcome::Failed
             };
-            let event = self.event(Kind::RunEnded, Actor::Machine, &exit.resource(), outcome);
-            self.keep(&event).await?;
-        }
-        Ok(())
+            self.event(Kind::RunEnded, Actor::Machine, &exit.resource(), outcome)
+        });
+        let mut events: Vec<_> = ended.collect();
+        events.push(self.event(Kind::Started, Actor::Machine, "", Outcome::Done));
+        self.keep_run(Last::Started, &events).await
+    }
+
+    async fn note_stopped(&self) -> Result<(), Error> {
+        let event = self.event(Kind::Stopped, Actor::Machine, "", Outcome::Done);
+        let last = Last::Stopped(event.time.unix_millis());
+        self.keep_run(last, &[event]).await
+    }
+
+    async fn keep_run(&self, last: Last, events: &[Event]) -> Result<(), Error> {
+        let runs = Runs {
+            last: Some(last),
+            told: self.settings.told.clone(),
+        };
+        let mut batch = Batch::new();
+        batch.put(Runs::KEY, &runs)?;
+        self.keep_all(batch, events).await
     }
 
     /// Counts a connection that was closed at once, since its client has its share already.
@@ -281,10 +293,20 @@ impl Shared {
 
     /// Keeps an event of no act of its own. On a full disk it goes to the log instead: pages must be served even so.
     pub(crate) async fn keep(&self, event: &Event) -> Result<(), Error> {
-        let mut batch = Batch::new();
-        holdfast_audit::append(&mut batch, event)?;
+        self.keep_all(Batch::new(), std::slice::from_ref(event))
+            .await
+    }
+
+    async fn keep_all(&self, mut batch: Batch, events: &[Event]) -> Result<(), Error> {
+        for event in events {
+            holdfast_audit::append(&mut batch, event)?;
+        }
         match self.store.commit(batch).await {
-            Err(error) if error.is_full() => record::lost(&self.records, event, &error),
+            Err(error) if error.is_full() => {
+                for event in events {
+                    record::lost(&self.records, event, &error);
+                }
+            }
             outcome => drop(outcome?),
         }
         Ok(())

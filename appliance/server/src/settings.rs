@@ -89,6 +89,8 @@ pub struct Settings {
     pub last_exit: Option<LastExit>,
     /// How earlier runs ended that no event tells of yet, oldest first.
     pub ended: Vec<LastExit>,
+    /// The names of all runs whose end is known: from this start on all of them are told.
+    pub told: Vec<String>,
     /// When the software was built, seconds since 1970: no certificate of ours begins later.
     pub build_time: i64,
     /// The bounds on connections, requests and time.

@@ -98,7 +98,7 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
     let floor = Timestamp::from_unix_millis(built.saturating_mul(1000))?;
     let stored = last_stored_time(&store)?;
     let clock = SystemClock::new(stored.map_or(floor, |stored| stored.max(floor)));
-    let (last_exit, ended) = ended::before_this_run(&data, &store)?;
+    let before = ended::before_this_run(&data, &store)?;
     let settings = Settings {
         site: authority(&config.origin.site),
         portal: authority(&config.origin.portal),
@@ -111,8 +111,9 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
         recover,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         root_hash: started::root_hash(),
-        last_exit,
-        ended,
+        last_exit: before.last,
+        ended: before.ended,
+        told: before.told,
         build_time: if built > 0 {
             built
         } else {
