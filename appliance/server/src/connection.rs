@@ -18,6 +18,7 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::body::Outgoing;
+use crate::cork::Corked;
 use crate::enrolment::proof::{Binding, EXPORTER_LABEL};
 use crate::gather::Gather;
 use crate::limits::{Arrival, Earned, Guard, Limits, Seat};
@@ -32,8 +33,9 @@ const LINGER: Duration = Duration::from_secs(5);
 const HURRY: Duration = Duration::from_millis(200);
 /// Pause after a failed accept, such as one for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Most bytes of a connection's encrypted answers that wait for the kernel to take them.
-const TLS_BUFFER: usize = 32 * 1024;
+/// Most bytes of a connection's encrypted answers that wait for the kernel to take them: full records (RFC 8446, section
+/// 5.2: 5 bytes of header, 16 KiB, 1 of the inner type, 16 of AEAD tag), so that no short one comes between.
+const TLS_BUFFER: usize = 3 * (5 + 16 * 1024 + 1 + 16);
 /// The windows that an HTTP/2 client may fill before we have read (RFC 9113, section 6.9.2; the smallest possible for
 /// a connection).
 const WINDOW: u32 = 65_535;
@@ -144,13 +146,14 @@ async fn serve(
         let (shared, connection) = (Arc::clone(&shared), Arc::clone(&connection));
         let progress = Arc::clone(&progress);
         async move {
-            let working = progress.work();
-            let (response, held) = request::answer(&shared, &connection, request).await;
-            drop(working);
+            let start = shared.clock.monotonic();
+            let working = progress.work(start);
+            let (response, held, end) = request::answer(&shared, &connection, request, start).await;
+            working.done(end);
             if response.status() == StatusCode::TOO_MANY_REQUESTS {
                 progress.refused();
             }
-            let pace = Pace::new(shared.limits.limits.least_pace);
+            let pace = Pace::new(shared.limits.limits.least_pace, end);
             Ok::<_, Infallible>(response.map(|body| Outgoing {
                 body,
                 progress,
@@ -199,7 +202,7 @@ async fn serve(
 async fn drive<C: Future>(
     connection: C,
     finish: impl Fn(std::pin::Pin<&mut C>),
-    gather: &Gather<TlsStream<TcpStream>>,
+    gather: &Gather<TlsStream<Corked>>,
     seat: &Seat,
     limits: &Limits,
     device: bool,
@@ -228,8 +231,8 @@ async fn drive<C: Future>(
     let _ = tokio::time::timeout(linger, gather.turns(connection)).await;
 }
 
-async fn handshake(shared: &Shared, stream: TcpStream) -> Option<(TlsStream<TcpStream>, bool)> {
-    let start = LazyConfigAcceptor::new(Acceptor::default(), stream)
+async fn handshake(shared: &Shared, stream: TcpStream) -> Option<(TlsStream<Corked>, bool)> {
+    let start = LazyConfigAcceptor::new(Acceptor::default(), Corked::new(stream))
         .await
         .ok()?;
     let (config, device) = shared.tls.choose(&start.client_hello());
@@ -239,7 +242,7 @@ async fn handshake(shared: &Shared, stream: TcpStream) -> Option<(TlsStream<TcpS
 }
 
 /// The device's key, and what binds a proof to this connection.
-fn binding(shared: &Shared, tls: &TlsStream<TcpStream>) -> Option<Binding> {
+fn binding(shared: &Shared, tls: &TlsStream<Corked>) -> Option<Binding> {
     let (_, tls) = tls.get_ref();
     let client = Pin::of_certificate(tls.peer_certificates()?.first()?)?;
     let exporter = tls

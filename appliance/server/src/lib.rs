@@ -11,6 +11,7 @@ mod clock;
 mod configuration;
 mod connection;
 mod console;
+mod cork;
 mod device;
 mod ed25519;
 pub mod enrolment;

@@ -26,7 +26,11 @@ pub(crate) struct Progress {
 }
 
 /// A request that is being handled.
-pub(crate) struct Working(Arc<Progress>);
+pub(crate) struct Working {
+    progress: Arc<Progress>,
+    /// When it ended, where that is known before the drop.
+    done: Option<Instant>,
+}
 
 /// How fast an answer is taken, from its first piece on.
 pub(crate) struct Pace {
@@ -49,15 +53,24 @@ impl Progress {
     }
 
     pub(crate) fn touch(&self) {
-        let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.touch_at(Instant::now());
+    }
+
+    /// Notes progress at a time that somebody has read from the clock already.
+    fn touch_at(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.start);
+        let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
         self.last.fetch_max(millis, Ordering::Relaxed);
     }
 
-    /// Marks a request as being handled until the mark is dropped.
-    pub(crate) fn work(self: &Arc<Self>) -> Working {
-        self.touch();
+    /// Marks a request as being handled, from `now` on until the mark is dropped.
+    pub(crate) fn work(self: &Arc<Self>, now: std::time::Instant) -> Working {
+        self.touch_at(Instant::from_std(now));
         self.working.fetch_add(1, Ordering::Relaxed);
-        Working(Arc::clone(self))
+        Working {
+            progress: Arc::clone(self),
+            done: None,
+        }
     }
 
     /// For how long there was no progress; `None` while a request is being handled.
@@ -106,10 +119,18 @@ impl Progress {
     }
 }
 
+impl Working {
+    /// Ends the mark, at a time that was read from the clock already.
+    pub(crate) fn done(mut self, now: std::time::Instant) {
+        self.done = Some(Instant::from_std(now));
+    }
+}
+
 impl Drop for Working {
     fn drop(&mut self) {
-        self.0.touch();
-        self.0.working.fetch_sub(1, Ordering::Relaxed);
+        self.progress
+            .touch_at(self.done.unwrap_or_else(Instant::now));
+        self.progress.working.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -117,9 +138,9 @@ impl Pace {
     /// Time for the first bytes.
     const GRACE: Duration = Duration::from_secs(60);
 
-    pub(crate) fn new(least: u64) -> Self {
+    pub(crate) fn new(least: u64, start: std::time::Instant) -> Self {
         Self {
-            start: Instant::now(),
+            start: Instant::from_std(start),
             taken: 0,
             least,
         }
@@ -149,7 +170,7 @@ mod tests {
         runtime.block_on(async {
             let limit = Duration::from_millis(200);
             let progress = Progress::new();
-            let working = progress.work();
+            let working = progress.work(std::time::Instant::now());
             let watched = Arc::clone(&progress);
             let stalled = tokio::spawn(async move { watched.stalled(limit).await });
             tokio::time::sleep(limit.saturating_mul(3)).await;
@@ -166,7 +187,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_taken_too_slowly_is_ended() {
-        let mut pace = Pace::new(1024);
+        let mut pace = Pace::new(1024, std::time::Instant::now());
         assert!(pace.keeps_up(65_536), "the first minute is free");
         let begun = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds));
         // 64 KiB are enough for the minute of grace and 64 seconds.

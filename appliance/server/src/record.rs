@@ -7,6 +7,8 @@
 mod line;
 mod writer;
 
+use std::time::Instant;
+
 use http::Response;
 use http::request::Parts;
 use serde::Serialize;
@@ -36,18 +38,16 @@ struct Refusal<'a> {
     reason: &'a str,
 }
 
-/// Notes a request that was answered.
+/// Notes a request that was answered at `end`.
 pub(crate) fn access(
     shared: &Shared,
     connection: &Connection,
     parts: &Parts,
     context: &RequestContext,
     response: &Response<Body>,
+    end: Instant,
 ) {
-    let elapsed = shared
-        .clock
-        .monotonic()
-        .saturating_duration_since(context.start);
+    let elapsed = end.saturating_duration_since(context.start);
     let authority = parts.uri.authority().map(http::uri::Authority::as_str);
     let field = parts.headers.get(http::header::HOST);
     let host = authority.or_else(|| field.and_then(|value| value.to_str().ok()));

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use holdfast_policy::{
     Appliance, ChangeCertificate, Channel, Context, Enrol, InviteDevice, Portal, PortalAsset,
@@ -42,19 +43,21 @@ pub(crate) struct RequestContext {
     /// Who asks, as far as it is known.
     pub(crate) principal: Principal,
     /// Start, on the monotonic clock.
-    pub(crate) start: std::time::Instant,
+    pub(crate) start: Instant,
     /// Whether the method is HEAD.
     pub(crate) head: bool,
 }
 
 type Answer = Result<Response<Body>, Rejection>;
 
-/// Answers a request. Whatever comes in, an answer goes out.
+/// Answers a request that came at `start`. Whatever comes in, an answer goes out; with it the room that it takes until
+/// the client has it, and the time.
 pub(crate) async fn answer(
     shared: &Arc<Shared>,
     connection: &Connection,
     request: Request<Incoming>,
-) -> (Response<Body>, Option<Held>) {
+    start: Instant,
+) -> (Response<Body>, Option<Held>, Instant) {
     let number = shared.requests.fetch_add(1, Ordering::Relaxed);
     let mut context = RequestContext {
         id: RequestId {
@@ -64,7 +67,7 @@ pub(crate) async fn answer(
         voice: Voice::Site,
         home: "/",
         principal: Principal::Visitor,
-        start: shared.clock.monotonic(),
+        start,
         head: request.method() == Method::HEAD,
     };
     let (parts, body) = request.into_parts();
@@ -98,8 +101,9 @@ pub(crate) async fn answer(
         }
     };
     headers::add(shared, &context, &mut response);
-    record::access(shared, connection, &parts, &context, &response);
-    (response, held)
+    let end = shared.clock.monotonic();
+    record::access(shared, connection, &parts, &context, &response, end);
+    (response, held, end)
 }
 
 /// HTTPS as browsers speak it: pages and portal.

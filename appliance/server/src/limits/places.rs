@@ -167,7 +167,7 @@ mod tests {
             let first = places.take(peer(1)).await.unwrap();
             let second = places.take(peer(1)).await.unwrap();
             let busy = places.take(peer(1)).await.unwrap();
-            let _working = busy.progress.work();
+            let _working = busy.progress.work(std::time::Instant::now());
             assert!(!places.displace(Some(peer(2))), "all have just come");
             tokio::time::sleep(SETTLED.saturating_add(SETTLED / 10)).await;
             first.progress.touch();
@@ -188,7 +188,7 @@ mod tests {
             let mut seats = Vec::new();
             for number in 0..16 {
                 let seat = places.take(peer(u8::from(number < 6))).await.unwrap();
-                seats.push((seat.progress.work(), seat));
+                seats.push((seat.progress.work(std::time::Instant::now()), seat));
             }
             // The client 0 holds ten, the client 1 holds six; all are busy.
             assert!(
