@@ -97,7 +97,7 @@ pub(crate) async fn answer(
             None
         }
     };
-    headers::add(shared, &context, &mut response);
+    headers::add(shared, connection, &context, &mut response);
     record::access(shared, connection, &parts, &context, &response);
     (response, held)
 }
