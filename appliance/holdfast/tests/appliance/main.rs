@@ -10,6 +10,7 @@
 mod answers_parts;
 mod appliance;
 mod bounds;
+mod browser;
 mod configures;
 mod device;
 mod enrols;
@@ -33,6 +34,7 @@ mod publishes_versions;
 mod records;
 mod reports;
 mod sandbox_check;
+mod searches;
 mod serves;
 mod speaks_http1;
 mod speaks_http2;
