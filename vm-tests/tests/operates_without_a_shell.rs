@@ -94,6 +94,24 @@ fn status_and_log(machine: &Machine, device: &Device) {
         has("holdfast.service", "\"path\":\"/v1/status\""),
         "our own"
     );
+    // What the kernel does with a program's files in memory, as the image's sysctl file says, and no other variable fell
+    // behind it.
+    let variables = lines.iter().find_map(|line| {
+        let message = line["message"].as_str().unwrap();
+        message.strip_prefix("kernel variables in force: ")
+    });
+    let variables = variables.expect("set-up tells the kernel's variables");
+    assert!(
+        variables
+            .split_whitespace()
+            .any(|one| one.trim_end_matches(';') == "vm.memfd_noexec=2"),
+        "{variables}"
+    );
+    assert!(
+        !variables.contains("not as the image sets them"),
+        "{variables}"
+    );
+    println!("figure: kernel variables {variables}");
     let kernel = device.json_lines(&["logs", "--unit", "kernel", "--lines", "5"]);
     assert!(kernel.len() == 5 && kernel.iter().all(|line| line["unit"] == "kernel"));
     println!("figure: {} lines of log", lines.len());

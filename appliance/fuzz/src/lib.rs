@@ -5,12 +5,17 @@
 //! bounded mutations of it; with the feature `libfuzzer` the binary hunts with libFuzzer (`nix run .#fuzz`).
 
 mod fields;
+mod http1;
+mod http2;
+mod journal;
 mod manifest;
 mod path;
 mod rules;
 mod scripts;
 mod sealed;
 mod wire;
+
+pub use journal::entries as journal_entries;
 
 /// A parser under test.
 #[derive(Clone, Copy)]
@@ -36,8 +41,20 @@ pub const TARGETS: &[Target] = &[
         run: rules::headers,
     },
     Target {
+        name: "http1_lines",
+        run: http1::lines,
+    },
+    Target {
+        name: "http2_frames",
+        run: http2::frames,
+    },
+    Target {
         name: "inline_scripts",
         run: scripts::inline_scripts,
+    },
+    Target {
+        name: "journal",
+        run: journal::journal,
     },
     Target {
         name: "manifest_json",

@@ -135,7 +135,10 @@ targets! {
     accept_encoding
     authority
     headers
+    http1_lines
+    http2_frames
     inline_scripts
+    journal
     manifest_json
     manifest_postcard
     range
@@ -186,4 +189,22 @@ fn seeds_reach_what_the_targets_assert() {
         !holdfast_site::fuzz::script_hashes(html).is_empty()
     });
     assert!(scripts >= 5, "{scripts}");
+    // Both verdicts, of requests that are whole.
+    let passed = count("http1_lines", |seed| {
+        holdfast_server::fuzz::http1(seed, seed.len()) == seed
+    });
+    let spoilt = corpus("http1_lines").len() - passed;
+    assert!(passed >= 5 && spoilt >= 8, "{passed} {spoilt}");
+    let passed = count("http2_frames", |seed| {
+        let frames = seed.get(24..).unwrap_or_default();
+        let (found, whole) = holdfast_server::fuzz::http2_frames(frames, frames.len());
+        let goes_on = holdfast_server::fuzz::http2_verdict(seed, seed.len()).is_none();
+        found.len() >= 2 && whole && goes_on
+    });
+    let ended = count("http2_frames", |seed| {
+        holdfast_server::fuzz::http2_verdict(seed, seed.len()).is_some()
+    });
+    assert!(passed >= 3 && ended >= 6, "{passed} {ended}");
+    let entries = count("journal", |seed| holdfast_fuzz::journal_entries(seed) > 0);
+    assert!(entries >= 5, "{entries}");
 }

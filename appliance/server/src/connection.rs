@@ -26,6 +26,7 @@ use crate::pin::Pin;
 use crate::progress::Pace;
 use crate::request;
 use crate::server::Shared;
+use crate::tls::Chosen;
 
 /// Time for a connection to finish what it does, once it is to end.
 const LINGER: Duration = Duration::from_secs(5);
@@ -50,6 +51,8 @@ const ERRORS: usize = 256;
 pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
     pub(crate) side: Side,
+    /// Whether its certificate is one that browsers ask about; it keeps the one that it began with.
+    pub(crate) self_made: bool,
 }
 
 /// Which of the two protocols a connection speaks.
@@ -126,7 +129,9 @@ async fn serve(
     } = arrival;
     drop(handshake);
     // A failed handshake is the client's to report; there is nobody to answer.
-    let Ok(Some((tls, device))) = tls else { return };
+    let Ok(Some((tls, Chosen { device, self_made }))) = tls else {
+        return;
+    };
     let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
     let side = if device {
         let Some(binding) = binding(&shared, &tls) else {
@@ -136,7 +141,11 @@ async fn serve(
     } else {
         Side::Web
     };
-    let connection = Arc::new(Connection { peer, side });
+    let connection = Arc::new(Connection {
+        peer,
+        side,
+        self_made,
+    });
     let progress = Arc::clone(&seat.progress);
     progress.touch();
     let earned = Arc::new(Earned::default());
@@ -231,14 +240,14 @@ async fn drive<C: Future>(
     let _ = tokio::time::timeout(linger, gather.turns(connection)).await;
 }
 
-async fn handshake(shared: &Shared, stream: TcpStream) -> Option<(TlsStream<Corked>, bool)> {
+async fn handshake(shared: &Shared, stream: TcpStream) -> Option<(TlsStream<Corked>, Chosen)> {
     let start = LazyConfigAcceptor::new(Acceptor::default(), Corked::new(stream))
         .await
         .ok()?;
-    let (config, device) = shared.tls.choose(&start.client_hello());
+    let (config, chosen) = shared.tls.choose(&start.client_hello());
     let tls = start.into_stream_with(config, |tls| tls.set_buffer_limit(Some(TLS_BUFFER)));
     let tls = tls.await.ok()?;
-    Some((tls, device))
+    Some((tls, chosen))
 }
 
 /// The device's key, and what binds a proof to this connection.

@@ -20,6 +20,7 @@ use http::header::{
 use http::{Response, StatusCode};
 
 use crate::body::Body;
+use crate::connection::Connection;
 use crate::host::REPORT;
 use crate::rejection::{Rejection, Voice};
 use crate::request::RequestContext;
@@ -170,7 +171,12 @@ pub(crate) fn keep_private(headers: &mut HeaderMap) {
 }
 
 /// Adds what every answer carries; what a handler said before stands.
-pub(crate) fn add(shared: &Shared, context: &RequestContext, response: &mut Response<Body>) {
+pub(crate) fn add(
+    shared: &Shared,
+    connection: &Connection,
+    context: &RequestContext,
+    response: &mut Response<Body>,
+) {
     if context.head && context.voice != Voice::Api {
         let (status, length) = (response.status(), response.body().len());
         *response.body_mut() = Body::Empty;
@@ -190,7 +196,7 @@ pub(crate) fn add(shared: &Shared, context: &RequestContext, response: &mut Resp
     }
     // Nothing is promised for a host that is none of ours.
     let ours = status != StatusCode::MISDIRECTED_REQUEST;
-    if ours && context.voice != Voice::Api && is_strict(shared, context.voice) {
+    if ours && context.voice != Voice::Api && is_strict(shared, connection, context.voice) {
         headers.insert(
             STRICT_TRANSPORT_SECURITY,
             HeaderValue::from_static("max-age=31536000"),
@@ -199,13 +205,14 @@ pub(crate) fn add(shared: &Shared, context: &RequestContext, response: &mut Resp
 }
 
 /// Whether browsers are told to come by TLS alone (RFC 6797). Never on names that always mean the client's own machine, and
-/// never under a self-made certificate, where it would take away the one way that browsers leave to accept it.
-fn is_strict(shared: &Shared, voice: Voice) -> bool {
+/// never under a self-made certificate, where it would take away the one way that browsers leave to accept it: neither on
+/// a connection that began with one, nor on one that began with another that is not shown any more.
+fn is_strict(shared: &Shared, connection: &Connection, voice: Voice) -> bool {
     let host = match voice {
         Voice::Site => &shared.settings.site,
         Voice::Portal | Voice::Api => &shared.settings.portal,
     };
-    !shared.web_certificate().self_made && !host.is_loopback()
+    !host.is_loopback() && !connection.self_made && !shared.web_certificate().self_made
 }
 
 fn fill(headers: &mut HeaderMap, voice: Voice) {

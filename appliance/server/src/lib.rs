@@ -37,12 +37,17 @@ mod server;
 mod settings;
 mod tls;
 
+/// For the fuzz targets alone.
+#[doc(hidden)]
+pub mod fuzz {
+    pub use crate::handlers::fuzz::{encoding, range};
+    pub use crate::limits::fuzz::{Frame, http1, http2_frames, http2_verdict};
+}
+
 pub use clock::{Clock, SystemClock};
 pub use console::Show;
 pub use ed25519::Ed25519Only;
 pub use error::Error;
-#[doc(hidden)]
-pub use handlers::fuzz;
 pub use keys::device_certificate;
 pub use limits::{Limits, Rate};
 pub use pin::Pin;

@@ -100,7 +100,7 @@ pub(crate) async fn answer(
             None
         }
     };
-    headers::add(shared, &context, &mut response);
+    headers::add(shared, connection, &context, &mut response);
     let end = shared.clock.monotonic();
     record::access(shared, connection, &parts, &context, &response, end);
     (response, held, end)

@@ -38,6 +38,15 @@ pub(crate) struct WebSide {
     certificate: Arc<WebCertificate>,
 }
 
+/// What a hello asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chosen {
+    /// Whether it is the device protocol.
+    pub(crate) device: bool,
+    /// Whether the certificate that is shown is one that browsers ask about.
+    pub(crate) self_made: bool,
+}
+
 impl WebSide {
     /// A configuration with this certificate; it shares no tickets with any other.
     pub(crate) fn new(web: &Web) -> Result<Self, Error> {
@@ -71,17 +80,18 @@ impl Tls {
         })
     }
 
-    /// The configuration that this hello asks for, and whether it is the device's.
-    pub(crate) fn choose(&self, hello: &ClientHello<'_>) -> (Arc<ServerConfig>, bool) {
+    /// The configuration that this hello asks for, and what it is.
+    pub(crate) fn choose(&self, hello: &ClientHello<'_>) -> (Arc<ServerConfig>, Chosen) {
         let device = hello
             .alpn()
             .is_some_and(|mut offers| offers.any(|alpn| alpn == DEVICE_ALPN));
-        let config = if device {
-            Arc::clone(&self.device)
+        let (config, self_made) = if device {
+            (Arc::clone(&self.device), true)
         } else {
-            self.web().config
+            let web = self.web();
+            (web.config, web.certificate.self_made)
         };
-        (config, device)
+        (config, Chosen { device, self_made })
     }
 
     /// Shows another certificate from the next handshake on.

@@ -242,5 +242,7 @@ fn is_name(name: &[u8]) -> bool {
     (1..=LONGEST_NAME).contains(&name.len()) && name.iter().all(plain)
 }
 
+// By its path, since `appliance/fuzz` takes this file in as well.
 #[cfg(test)]
+#[path = "journal/tests.rs"]
 mod tests;

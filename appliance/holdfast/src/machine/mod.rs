@@ -24,6 +24,7 @@ mod run;
 mod setup;
 mod show;
 mod sources;
+mod variables;
 
 #[cfg(test)]
 mod tests;

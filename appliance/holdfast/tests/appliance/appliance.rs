@@ -33,6 +33,17 @@ impl Appliance {
         appliance.started()
     }
 
+    /// A fresh one of these host names, and with more lines in its configuration. It is reached on loopback all the same.
+    pub fn start_as(site: &str, portal: &str, lines: &str) -> Self {
+        let appliance = Self::prepare(&["--console-code"], "portal.localhost");
+        let path = appliance.path("secrets/holdfast.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        let text = text.replace("https://localhost:", &format!("https://{site}:"));
+        let text = text.replace("https://portal.localhost:", &format!("https://{portal}:"));
+        fs::write(path, text + lines).unwrap();
+        appliance.started()
+    }
+
     /// A fresh one that enrols by the operator's key.
     pub fn start_with_operator_key() -> Self {
         Self::prepare(&[], "portal.localhost").started()

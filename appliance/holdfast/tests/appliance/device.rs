@@ -102,6 +102,14 @@ impl Open {
         self.0.write_all(request.as_bytes()).unwrap();
         read_one(&mut self.0)
     }
+
+    /// Sends a whole request and reads one answer with a length.
+    pub fn post(&mut self, path: &str, body: &[u8]) -> Answer {
+        let length = body.len();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+        self.0.write_all(&[head.as_bytes(), body].concat()).unwrap();
+        read_one(&mut self.0)
+    }
 }
 
 /// A blob as `POST /v1/site/blobs` takes it.

@@ -8,6 +8,7 @@
 
 mod bounds;
 mod frames;
+pub mod fuzz;
 mod guard;
 mod ledger;
 mod lines;
