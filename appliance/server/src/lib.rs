@@ -34,6 +34,7 @@ mod runs;
 mod secret;
 mod server;
 mod settings;
+mod stall;
 mod tls;
 
 pub use clock::{Clock, SystemClock};

@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::limits::Limits;
+
 /// Requests over a rate after which a connection is ended: whoever goes on like this does not listen.
 const REFUSALS: u32 = 200;
 
@@ -28,12 +30,14 @@ pub(crate) struct Progress {
 /// A request that is being handled.
 pub(crate) struct Working(Arc<Progress>);
 
-/// How fast an answer is taken, from its first piece on.
+/// How fast something is taken or sent, one window of time after the other.
 pub(crate) struct Pace {
     start: Instant,
     taken: u64,
     /// Bytes a second.
     least: u64,
+    /// The time that is looked at as a whole.
+    window: Duration,
 }
 
 impl Progress {
@@ -114,23 +118,26 @@ impl Drop for Working {
 }
 
 impl Pace {
-    /// Time for the first bytes.
-    const GRACE: Duration = Duration::from_secs(60);
-
-    pub(crate) fn new(least: u64) -> Self {
+    /// At the least pace of these limits, over each `idle_time`.
+    pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             start: Instant::now(),
             taken: 0,
-            least,
+            least: limits.least_pace,
+            window: limits.idle_time,
         }
     }
 
-    /// Whether what came before was taken fast enough for `more` to be handed over.
+    /// Whether what came before was taken fast enough for `more` to be handed over: in each window by itself, so that
+    /// nobody lives on what was taken fast at the beginning.
     pub(crate) fn keeps_up(&mut self, more: u64) -> bool {
-        let past = self.start.elapsed().saturating_sub(Self::GRACE);
-        let due = past.as_secs().saturating_mul(self.least);
-        let kept = self.taken >= due;
-        self.taken = self.taken.saturating_add(more);
+        let elapsed = self.start.elapsed();
+        if elapsed < self.window {
+            self.taken = self.taken.saturating_add(more);
+            return true;
+        }
+        let kept = self.taken >= elapsed.as_secs().saturating_mul(self.least);
+        (self.start, self.taken) = (Instant::now(), more);
         kept
     }
 }
@@ -166,13 +173,16 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_taken_too_slowly_is_ended() {
-        let mut pace = Pace::new(1024);
-        assert!(pace.keeps_up(65_536), "the first minute is free");
+        let mut pace = Pace::new(&Limits::default());
         let begun = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds));
-        // 64 KiB are enough for the minute of grace and 64 seconds.
-        pace.start = begun(60 + 63).unwrap();
+        assert!(pace.keeps_up(65_536), "the first window is free");
+        assert!(pace.keeps_up(3_000_000));
+        pace.start = begun(61).unwrap();
         assert!(pace.keeps_up(65_536));
-        pace.start = begun(60 + 200).unwrap();
+        // What was taken fast before counts no more: 64 KiB are enough for 64 seconds.
+        pace.start = begun(64).unwrap();
+        assert!(pace.keeps_up(65_536));
+        pace.start = begun(66).unwrap();
         assert!(!pace.keeps_up(65_536));
     }
 
