@@ -184,7 +184,8 @@ impl Large {
     }
 
     /// Gives it its place.
-    pub(crate) fn admit(&mut self, place: LargePlace) {
+    pub(crate) fn admit(&mut self, mut place: LargePlace) {
+        stall::holds(place.until_gone());
         self.share = Some(Arc::new(place));
     }
 

@@ -165,7 +165,7 @@ async fn serve(
     let tls = gather.clone();
     // How a connection ends (reset, timeout, protocol error) concerns the client alone: each request was recorded.
     if h2 {
-        let streams = Streams::new(Arc::clone(&earned), &limits);
+        let streams = Streams::new(Arc::clone(&earned), Arc::clone(&seat.progress), &limits);
         let io = TokioIo::new(Guard::http2(tls, earned));
         let connection = http2_builder(&limits, streams).serve_connection(io, service);
         drive(

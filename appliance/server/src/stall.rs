@@ -4,6 +4,9 @@
 //! Here each stream is looked at by itself: one whose answer has handed over nothing for a while is cut (RST_STREAM), unless
 //! the connection as a whole is taken fast enough for all its answers that wait; then it only waits for its turn.
 //!
+//! A large answer keeps its place until its last piece is taken, which may be after its stream's task is done: h2 has the
+//! piece then, and a window that is shut keeps it there. Nobody can cut such a stream any more, so its connection has to go.
+//!
 //! What is answered at once meets none of this: the clock is asked for at the first turn that leaves an answer unfinished.
 
 use std::cell::Cell;
@@ -13,13 +16,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 
 use crate::limits::{Earned, Limits};
+use crate::progress::Progress;
 
 tokio::task_local! {
-    /// 0 until the stream's request is answered; from then on one more than the pieces that went out.
-    static ANSWER: Cell<u64>;
+    static ANSWER: Answer;
+}
+
+/// What is known of a stream's answer.
+#[derive(Default)]
+struct Answer {
+    /// 0 until there is one; from then on one more than the pieces that went out.
+    pieces: Cell<u64>,
+    /// Ends when the place of a large one is given back.
+    place: Cell<Option<oneshot::Receiver<()>>>,
 }
 
 /// Runs the streams of one connection.
@@ -28,6 +41,7 @@ pub(crate) struct Streams(Arc<Connection>);
 
 struct Connection {
     earned: Arc<Earned>,
+    progress: Arc<Progress>,
     /// Answers that wait for the client.
     waiting: AtomicU64,
     idle: Duration,
@@ -56,13 +70,19 @@ pub(crate) fn piece_went_out() {
 
 /// On HTTP/1.1, where an answer is alone on its connection, nothing is counted.
 fn count() {
-    let _ = ANSWER.try_with(|answer| answer.set(answer.get().saturating_add(1)));
+    let _ = ANSWER.try_with(|answer| answer.pieces.set(answer.pieces.get().saturating_add(1)));
+}
+
+/// Notes that this task's answer holds a place of the large ones, until `gone` ends.
+pub(crate) fn holds(gone: oneshot::Receiver<()>) {
+    let _ = ANSWER.try_with(|answer| answer.place.set(Some(gone)));
 }
 
 impl Streams {
-    pub(crate) fn new(earned: Arc<Earned>, limits: &Limits) -> Self {
+    pub(crate) fn new(earned: Arc<Earned>, progress: Arc<Progress>, limits: &Limits) -> Self {
         Self(Arc::new(Connection {
             earned,
+            progress,
             waiting: AtomicU64::new(0),
             idle: limits.idle_time,
             least: limits.least_pace,
@@ -71,26 +91,32 @@ impl Streams {
 
     /// Drives a stream to its end, or for as long as it gets on.
     async fn watch(self, stream: impl Future<Output = ()>) {
-        let mut stream = pin!(stream);
-        let mut deadline = None;
-        std::future::poll_fn(|context| {
-            if stream.as_mut().poll(context).is_ready() {
-                return Poll::Ready(());
-            }
-            match ANSWER.get().get() {
-                0 => Poll::Pending,
-                pieces => deadline
-                    .get_or_insert_with(|| Deadline::new(&self.0, pieces))
-                    .poll(pieces, context),
-            }
-        })
-        .await;
+        {
+            // Dropped at the end of this block: that is what cuts a stream, and lets go of its body.
+            let mut stream = pin!(stream);
+            let mut deadline = None;
+            std::future::poll_fn(|context| {
+                if stream.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(());
+                }
+                match ANSWER.with(|answer| answer.pieces.get()) {
+                    0 => Poll::Pending,
+                    pieces => deadline
+                        .get_or_insert_with(|| Deadline::new(&self.0, pieces))
+                        .poll(pieces, context),
+                }
+            })
+            .await;
+        }
+        if let Some(gone) = ANSWER.with(|answer| answer.place.take()) {
+            self.0.see_off(gone).await;
+        }
     }
 }
 
 impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Streams {
     fn execute(&self, stream: F) {
-        tokio::spawn(ANSWER.scope(Cell::new(0), self.clone().watch(stream)));
+        tokio::spawn(ANSWER.scope(Answer::default(), self.clone().watch(stream)));
     }
 }
 
@@ -129,6 +155,19 @@ impl Drop for Deadline<'_> {
 }
 
 impl Connection {
+    /// Waits until an answer that was handed over has given back its place; ends the connection if it does not in time.
+    async fn see_off(&self, mut gone: oneshot::Receiver<()>) {
+        loop {
+            let deadline = Deadline::new(self, 0);
+            if tokio::time::timeout(self.idle, &mut gone).await.is_ok() {
+                return;
+            }
+            if !self.keeps_up(&deadline, Instant::now(), self.earned.written()) {
+                return self.progress.leave();
+            }
+        }
+    }
+
     /// Whether what the client has taken since the deadline's beginning is enough for all answers that wait.
     fn keeps_up(&self, deadline: &Deadline<'_>, now: Instant, written: u64) -> bool {
         let seconds = now.saturating_duration_since(deadline.begun).as_secs();
@@ -150,7 +189,7 @@ mod tests {
             idle_time: IDLE,
             ..Limits::default()
         };
-        Streams::new(Arc::default(), &limits)
+        Streams::new(Arc::default(), Progress::new(), &limits)
     }
 
     fn run(test: impl Future<Output = ()>) {
@@ -163,7 +202,7 @@ mod tests {
     /// For how long this stream is kept, if it does not end by itself.
     async fn kept(streams: &Streams, stream: impl Future<Output = ()>) -> Duration {
         let start = Instant::now();
-        let watched = ANSWER.scope(Cell::new(0), streams.clone().watch(stream));
+        let watched = ANSWER.scope(Answer::default(), streams.clone().watch(stream));
         let _ = tokio::time::timeout(IDLE.saturating_mul(10), watched).await;
         start.elapsed()
     }
@@ -189,6 +228,29 @@ mod tests {
             let works = kept(&streams, std::future::pending());
             assert!(works.await >= IDLE.saturating_mul(10));
             assert_eq!(streams.0.waiting.load(Ordering::Relaxed), 0);
+        });
+    }
+
+    #[test]
+    fn a_connection_whose_last_pieces_lie_is_asked_to_leave() {
+        run(async {
+            let streams = streams();
+            // Its place is given back in time.
+            let (place, gone) = oneshot::channel::<()>();
+            let taken = kept(&streams, async {
+                answered();
+                holds(gone);
+                drop(place);
+            });
+            assert!(taken.await < IDLE);
+            assert!(!streams.0.progress.is_leaving());
+            let (_place, gone) = oneshot::channel::<()>();
+            let lies = kept(&streams, async {
+                answered();
+                holds(gone);
+            });
+            assert!(lies.await < IDLE.saturating_mul(5));
+            assert!(streams.0.progress.is_leaving());
         });
     }
 

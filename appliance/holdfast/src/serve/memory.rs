@@ -12,7 +12,7 @@ pub fn available() -> u64 {
     // Not /proc/meminfo, which the unit hides.
     let machine = rustix::system::sysinfo();
     let unit = u64::from(machine.mem_unit.max(1));
-    let machine = u64::from(machine.totalram).saturating_mul(unit);
+    let machine = machine.totalram.saturating_mul(unit);
     let own = std::fs::read_to_string(OWN).unwrap_or_default();
     of_groups(Path::new(GROUPS), &own).map_or(machine, |most| most.min(machine))
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::network::{Network, Networks};
 use super::settings::Limits;
@@ -37,6 +37,8 @@ pub(crate) struct LargePlace {
     /// Before `_entered`, which may forget their queues.
     _held: [Option<OwnedSemaphorePermit>; 3],
     _entered: Entered,
+    /// Dropped with the place.
+    gone: Option<oneshot::Sender<()>>,
 }
 
 /// The use of a network's queues, from the wait on.
@@ -79,6 +81,7 @@ impl Large {
         Some(LargePlace {
             _held: held,
             _entered: entered,
+            gone: None,
         })
     }
 
@@ -98,6 +101,15 @@ impl Large {
         drop(queues);
         let large = Arc::clone(self);
         (Entered { large, of }, own, wide)
+    }
+}
+
+impl LargePlace {
+    /// Ends, without a word, when the place is given back.
+    pub(crate) fn until_gone(&mut self) -> oneshot::Receiver<()> {
+        let (gone, wait) = oneshot::channel();
+        self.gone = Some(gone);
+        wait
     }
 }
 

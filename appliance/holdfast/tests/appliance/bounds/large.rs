@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{ask_for_parts, ask_without_window, get_from, until};
 use crate::appliance::Appliance;
-use crate::http2::{DATA, END_STREAM, HEADERS, Http2, RST_STREAM, WINDOW_UPDATE};
+use crate::http2::{DATA, END_HEADERS, END_STREAM, HEADERS, Http2, RST_STREAM, WINDOW_UPDATE};
 use crate::web::Answer;
 
 /// Bytes that no encoding makes smaller.
@@ -101,6 +101,30 @@ fn an_answer_that_lies_is_cut_though_its_connection_gets_on() {
         start.elapsed()
     );
     // Their places are free, and the connection still works.
+    let answer = get_from(&appliance, 1, &host, "/large.bin").unwrap();
+    assert_eq!((answer.status, answer.body.len()), (200, 3_000_000));
+}
+
+#[test]
+fn the_end_of_an_answer_that_lies_ends_its_connection() {
+    let appliance = Appliance::start_with("[limits]\nidle_s = 2\nlarge_each = 3\n").enrolled();
+    appliance.push(&[("index.html", b"small"), ("large.bin", &noise(3_000_000))]);
+    let host = appliance.authority();
+    let mut client = Http2::open(&appliance, &[(INITIAL_WINDOW, 100)]);
+    // So little that all of it is handed over at once, and waits for the window.
+    for stream in [1, 3, 5] {
+        let fields = client.get("/large.bin", &[("range", "bytes=0-9999")]);
+        assert!(client.send(HEADERS, END_HEADERS | END_STREAM, stream, &fields));
+    }
+    let start = Instant::now();
+    for stream in (7..).step_by(2) {
+        assert!(start.elapsed() < Duration::from_secs(60), "was kept");
+        if !client.ask(stream, "/") {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert!(start.elapsed() >= Duration::from_secs(1));
     let answer = get_from(&appliance, 1, &host, "/large.bin").unwrap();
     assert_eq!((answer.status, answer.body.len()), (200, 3_000_000));
 }
