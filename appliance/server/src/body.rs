@@ -10,9 +10,10 @@ use holdfast_site::Reader;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::mpsc;
 
-use crate::limits::Held;
+use crate::limits::{Held, LargePlace};
 use crate::progress::{Pace, Progress};
 use crate::room::{Admitted, Share};
+use crate::stall;
 
 /// Most bytes of a large blob that are handed to the connection at once: a copy, which waits in memory until it is sent.
 const PIECE: usize = 64 * 1024;
@@ -53,7 +54,8 @@ pub(crate) struct Large {
     end: u64,
     /// What was read and not yet handed on.
     chunk: Bytes,
-    share: Share,
+    /// Its place; nothing is read without.
+    share: Option<Share>,
 }
 
 /// A copy of a part of a chunk, which keeps the body's room for as long as the connection holds it.
@@ -84,7 +86,7 @@ impl Body {
     pub(crate) fn blob(admitted: Admitted, start: u64, end: u64) -> Self {
         match admitted {
             Admitted::Small(bytes) => Self::Bytes(slice(&bytes, start, end)),
-            Admitted::Large(reader, share) => Self::Large(Large::new(reader, share, start, end)),
+            Admitted::Large(reader) => Self::Large(Large::new(reader, start, end)),
         }
     }
 
@@ -102,7 +104,7 @@ impl Body {
                 });
                 (slices.collect(), None)
             }
-            Admitted::Large(reader, share) => (segments, Some(Large::new(reader, share, 0, 0))),
+            Admitted::Large(reader) => (segments, Some(Large::new(reader, 0, 0))),
         };
         Self::Parts(Box::new(Parts {
             segments,
@@ -111,12 +113,12 @@ impl Body {
         }))
     }
 
-    /// Whether it holds one of the places for large blobs.
-    pub(crate) fn is_large(&self) -> bool {
+    /// What needs one of the places for large blobs, if it does.
+    pub(crate) fn large(&mut self) -> Option<&mut Large> {
         match self {
-            Self::Large(_) => true,
-            Self::Parts(parts) => parts.large.is_some(),
-            Self::Empty | Self::Bytes(_) | Self::Stream(_) => false,
+            Self::Large(large) => Some(large),
+            Self::Parts(parts) => parts.large.as_mut(),
+            Self::Empty | Self::Bytes(_) | Self::Stream(_) => None,
         }
     }
 
@@ -171,14 +173,20 @@ impl Parts {
 }
 
 impl Large {
-    fn new(reader: Reader, share: Share, start: u64, end: u64) -> Self {
+    fn new(reader: Reader, start: u64, end: u64) -> Self {
         Self {
             reader,
             position: start,
             end,
             chunk: Bytes::new(),
-            share,
+            share: None,
         }
+    }
+
+    /// Gives it its place.
+    pub(crate) fn admit(&mut self, mut place: LargePlace) {
+        stall::holds(place.until_gone());
+        self.share = Some(Arc::new(place));
     }
 
     fn left(&self) -> u64 {
@@ -192,6 +200,10 @@ impl Large {
 
     /// Reads at most 1 MiB; decrypting that takes about a millisecond, less than handing it to another thread would.
     fn next(&mut self) -> Result<Bytes, holdfast_site::Error> {
+        let Some(share) = &self.share else {
+            return Err(no_place());
+        };
+        let share = Arc::clone(share);
         if self.chunk.is_empty() {
             self.chunk = self.reader.read_at(self.position)?;
         }
@@ -204,13 +216,17 @@ impl Large {
         // A slice would keep the whole chunk in memory, next to the following one.
         Ok(Bytes::from_owner(Piece {
             bytes: Bytes::copy_from_slice(&part),
-            _share: Arc::clone(&self.share),
+            _share: share,
         }))
     }
 }
 
 fn ends_early() -> holdfast_site::Error {
     holdfast_site::Error::Damaged("a blob ends too early".to_owned())
+}
+
+fn no_place() -> holdfast_site::Error {
+    holdfast_site::Error::Damaged("a large blob has no place in memory".to_owned())
 }
 
 impl From<String> for Body {
@@ -245,7 +261,9 @@ impl HttpBody for Outgoing {
             return Poll::Ready(None);
         };
         let bytes = piece?;
-        if !self.pace.keeps_up(bytes.len() as u64) {
+        let length = bytes.len() as u64;
+        stall::piece_went_out();
+        if !self.pace.keeps_up(length) {
             return Poll::Ready(Some(Err("the client takes the answer too slowly".into())));
         }
         Poll::Ready(Some(Ok(Frame::data(bytes))))

@@ -10,7 +10,7 @@ use http::StatusCode;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::server::Acceptor;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -26,6 +26,7 @@ use crate::pin::Pin;
 use crate::progress::Pace;
 use crate::request;
 use crate::server::Shared;
+use crate::stall::{self, Streams};
 use crate::tls::Chosen;
 
 /// Time for a connection to finish what it does, once it is to end.
@@ -159,10 +160,11 @@ async fn serve(
             let working = progress.work(start);
             let (response, held, end) = request::answer(&shared, &connection, request, start).await;
             working.done(end);
+            stall::answered();
             if response.status() == StatusCode::TOO_MANY_REQUESTS {
                 progress.refused();
             }
-            let pace = Pace::new(shared.limits.limits.least_pace, end);
+            let pace = Pace::new(&shared.limits.limits, end);
             Ok::<_, Infallible>(response.map(|body| Outgoing {
                 body,
                 progress,
@@ -175,8 +177,9 @@ async fn serve(
     let tls = gather.clone();
     // How a connection ends (reset, timeout, protocol error) concerns the client alone: each request was recorded.
     if h2 {
+        let streams = Streams::new(Arc::clone(&earned), Arc::clone(&seat.progress), &limits);
         let io = TokioIo::new(Guard::http2(tls, earned));
-        let connection = http2_builder(&limits).serve_connection(io, service);
+        let connection = http2_builder(&limits, streams).serve_connection(io, service);
         drive(
             connection,
             |it| it.graceful_shutdown(),
@@ -276,8 +279,8 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
     builder
 }
 
-fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+fn http2_builder(limits: &Limits, streams: Streams) -> http2::Builder<Streams> {
+    let mut builder = http2::Builder::new(streams);
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)

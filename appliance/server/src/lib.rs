@@ -35,6 +35,7 @@ mod runs;
 mod secret;
 mod server;
 mod settings;
+mod stall;
 mod tls;
 
 /// For the fuzz targets alone.

@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::limits::Limits;
+
 /// Requests over a rate after which a connection is ended: whoever goes on like this does not listen.
 const REFUSALS: u32 = 200;
 
@@ -32,12 +34,14 @@ pub(crate) struct Working {
     done: Option<Instant>,
 }
 
-/// How fast an answer is taken, from its first piece on.
+/// How fast something is taken or sent, one window of time after the other.
 pub(crate) struct Pace {
     start: Instant,
     taken: u64,
     /// Bytes a second.
     least: u64,
+    /// The time that is looked at as a whole.
+    window: Duration,
 }
 
 impl Progress {
@@ -135,23 +139,26 @@ impl Drop for Working {
 }
 
 impl Pace {
-    /// Time for the first bytes.
-    const GRACE: Duration = Duration::from_secs(60);
-
-    pub(crate) fn new(least: u64, start: std::time::Instant) -> Self {
+    /// At the least pace of these limits, over each `idle_time` from `start` on.
+    pub(crate) fn new(limits: &Limits, start: std::time::Instant) -> Self {
         Self {
             start: Instant::from_std(start),
             taken: 0,
-            least,
+            least: limits.least_pace,
+            window: limits.idle_time,
         }
     }
 
-    /// Whether what came before was taken fast enough for `more` to be handed over.
+    /// Whether what came before was taken fast enough for `more` to be handed over: in each window by itself, so that
+    /// nobody lives on what was taken fast at the beginning.
     pub(crate) fn keeps_up(&mut self, more: u64) -> bool {
-        let past = self.start.elapsed().saturating_sub(Self::GRACE);
-        let due = past.as_secs().saturating_mul(self.least);
-        let kept = self.taken >= due;
-        self.taken = self.taken.saturating_add(more);
+        let elapsed = self.start.elapsed();
+        if elapsed < self.window {
+            self.taken = self.taken.saturating_add(more);
+            return true;
+        }
+        let kept = self.taken >= elapsed.as_secs().saturating_mul(self.least);
+        (self.start, self.taken) = (Instant::now(), more);
         kept
     }
 }
@@ -187,13 +194,16 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_taken_too_slowly_is_ended() {
-        let mut pace = Pace::new(1024, std::time::Instant::now());
-        assert!(pace.keeps_up(65_536), "the first minute is free");
+        let mut pace = Pace::new(&Limits::default(), std::time::Instant::now());
         let begun = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds));
-        // 64 KiB are enough for the minute of grace and 64 seconds.
-        pace.start = begun(60 + 63).unwrap();
+        assert!(pace.keeps_up(65_536), "the first window is free");
+        assert!(pace.keeps_up(3_000_000));
+        pace.start = begun(61).unwrap();
         assert!(pace.keeps_up(65_536));
-        pace.start = begun(60 + 200).unwrap();
+        // What was taken fast before counts no more: 64 KiB are enough for 64 seconds.
+        pace.start = begun(64).unwrap();
+        assert!(pace.keeps_up(65_536));
+        pace.start = begun(66).unwrap();
         assert!(!pace.keeps_up(65_536));
     }
 

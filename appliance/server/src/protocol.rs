@@ -128,7 +128,12 @@ pub struct ConfigurationAnswer {
     pub settings: BTreeMap<String, String>,
     /// The credentials that have a meaning, and where each came from.
     pub credentials: Vec<CredentialItem>,
-    /// SHA-256 of all of this and of the given certificate and identity, in hex: it changes with the configuration.
+    /// Every limit in force by its key of `[limits]`, with its value as TOML: as set, or the default for this machine's
+    /// memory.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<String, String>,
+    /// SHA-256 of settings and credentials, and of the given certificate and identity, in hex: it changes with the
+    /// configuration.
     pub sha256: String,
 }
 

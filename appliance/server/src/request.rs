@@ -88,7 +88,7 @@ pub(crate) async fn answer(
         }
     };
     // limits: what is on its way holds memory until the client has taken it
-    let held = match shared.limits.answer(connection.peer.ip(), response.body()) {
+    let held = match hold(shared, connection, response.body_mut()).await {
         Ok(held) => Some(held),
         Err(busy) => {
             let ends = response.headers_mut().remove(CONNECTION);
@@ -104,6 +104,21 @@ pub(crate) async fn answer(
     let end = shared.clock.monotonic();
     record::access(shared, connection, &parts, &context, &response, end);
     (response, held, end)
+}
+
+/// An answer's part in what may be on its way at once. A large one waits a while for its place.
+async fn hold(
+    shared: &Shared,
+    connection: &Connection,
+    body: &mut Body,
+) -> Result<Held, Rejection> {
+    let peer = connection.peer.ip();
+    let held = shared.limits.answer(peer)?;
+    if let Some(large) = body.large() {
+        let place = shared.limits.large.take(peer).await;
+        large.admit(place.ok_or(Rejection::Busy)?);
+    }
+    Ok(held)
 }
 
 /// HTTPS as browsers speak it: pages and portal.

@@ -4,42 +4,37 @@
 //! memory. So what all answers and the cache hold together is bounded: one chunk for each large blob on its way, and the
 //! small blobs that are in memory, each from the moment it is read until the cache and the last client have let it go. One
 //! that is in memory already costs no more room, however many clients it is on its way to. Without room a request is
-//! refused, and can be repeated.
+//! refused, and can be repeated. A large one waits for its place first (`limits/large.rs`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use holdfast_site::{BlobRef, Reader, Site};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::limits::{LargePlace, Limits};
 use crate::rejection::Rejection;
 
 /// Blobs above this are read a chunk at a time, and a chunk is no longer than this; smaller ones are read whole and may
 /// be kept in the cache.
 const CHUNK: u64 = 1024 * 1024;
-/// Most large blobs on their way at once; each takes a chunk.
-const LARGE: usize = 24;
-/// Most bytes of small blobs that only clients hold: what is beyond the cache's bound.
-const SMALL: u64 = 24 * 1024 * 1024;
 
 /// What is left of the room.
 pub(crate) struct Room {
-    large: Arc<Semaphore>,
     /// Bytes of small blobs in memory.
     small: Arc<AtomicU64>,
     most: u64,
 }
 
 /// A part in the room; given back when the last piece of the body is gone.
-pub(crate) type Share = Arc<OwnedSemaphorePermit>;
+pub(crate) type Share = Arc<LargePlace>;
 
 /// A blob that was let in.
 pub(crate) enum Admitted {
     /// Its bytes, which keep their place in the room.
     Small(Bytes),
-    /// Its reader, with room for one chunk.
-    Large(Reader, Share),
+    /// Its reader, which needs a place before it reads.
+    Large(Reader),
 }
 
 /// A place for some bytes.
@@ -67,13 +62,12 @@ impl Drop for Place {
 }
 
 impl Room {
-    /// Room for what a cache of `cache_bytes` holds, and for what clients hold beyond it.
-    pub(crate) fn new(cache_bytes: usize) -> Self {
-        let cache_bytes = u64::try_from(cache_bytes).unwrap_or(u64::MAX);
+    /// Room for what the cache holds, and for what clients hold beyond it.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let most = limits.cache_bytes.saturating_add(limits.small_bytes);
         Self {
-            large: Arc::new(Semaphore::new(LARGE)),
             small: Arc::default(),
-            most: cache_bytes.saturating_add(SMALL),
+            most: u64::try_from(most).unwrap_or(u64::MAX),
         }
     }
 
@@ -84,10 +78,8 @@ impl Room {
         }
         let failed = |error: holdfast_site::Error| Rejection::Internal(error.to_string());
         if blob.length > CHUNK {
-            let share = Arc::clone(&self.large).try_acquire_owned();
-            let share = Arc::new(share.map_err(|_| Rejection::Busy)?);
             let reader = site.stored_reader(blob.sha256).map_err(failed)?;
-            return Ok(Admitted::Large(reader, share));
+            return Ok(Admitted::Large(reader));
         }
         let place = self.place(blob.length).ok_or(Rejection::Busy)?;
         let read = site
@@ -121,13 +113,20 @@ impl Place {
 mod tests {
     use super::*;
 
+    fn room(cache_bytes: usize) -> Room {
+        Room::new(&Limits {
+            cache_bytes,
+            ..Limits::default()
+        })
+    }
+
     fn held(room: &Room) -> u64 {
         room.small.load(Ordering::Relaxed)
     }
 
     #[test]
     fn a_small_blob_takes_its_room_once_until_its_last_piece_is_gone() {
-        let room = Room::new(0);
+        let room = room(0);
         let bytes = room.place(3000).unwrap().hold(Bytes::from(vec![7; 3000]));
         assert_eq!(held(&room), 3000);
         let (cached, mut sent) = (bytes.clone(), bytes);
@@ -143,7 +142,7 @@ mod tests {
 
     #[test]
     fn stalled_small_blobs_cannot_take_more_than_the_room() {
-        let room = Room::new(CHUNK as usize);
+        let room = room(CHUNK as usize);
         let mut kept = Vec::new();
         // The cache's megabyte, and 24 that clients hold.
         for _ in 0..25 {

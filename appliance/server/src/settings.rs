@@ -95,8 +95,6 @@ pub struct Settings {
     pub build_time: i64,
     /// The bounds on connections, requests and time.
     pub limits: Limits,
-    /// Bound in bytes for decrypted blobs in memory.
-    pub cache_bytes: usize,
     /// How many of the newest versions of the site are kept, besides the live one and the one before it.
     pub keep_versions: usize,
 }

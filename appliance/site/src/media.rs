@@ -59,6 +59,13 @@ pub fn is_html(content_type: &str) -> bool {
     content_type.starts_with("text/html")
 }
 
+/// Whether the type is that of a script (WHATWG MIME Sniffing, section 4.6), as far as files have it.
+#[must_use]
+pub fn is_script(content_type: &str) -> bool {
+    content_type.starts_with("text/javascript")
+        || content_type.starts_with("application/javascript")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,9 +13,9 @@ use crate::encoding::Encoding;
 use crate::error::{Error, Fault};
 use crate::header_rules::{self, HeaderRules, ParsedHeaders, Types};
 use crate::inline::{MAX_SCRIPTS, script_hashes};
-use crate::loose::{Loose, Warnings};
+use crate::loose::{Loose, Warnings, evaluates};
 use crate::manifest::{Entry, Manifest};
-use crate::media::{content_type, is_compressible, is_html};
+use crate::media::{content_type, is_compressible, is_html, is_script};
 use crate::path::PagePath;
 use crate::redirects::{self, Redirects};
 use crate::scan::{Found, MAX_FILE, Scan};
@@ -231,6 +231,8 @@ fn prepare_page(
     let mut scripts = html.map(script_hashes).unwrap_or_default();
     let mut loose = html.map_or_else(Loose::default, |html| Loose::of(html, options.origin));
     loose.too_many_scripts = scripts.len() > MAX_SCRIPTS;
+    loose.not_utf8 = is_html(&content_type) && html.is_none() && has_script(&bytes);
+    loose.evaluates = is_script(&content_type) && evaluates(&bytes);
     scripts.truncate(MAX_SCRIPTS);
     let entry = Entry {
         content_type,
@@ -244,6 +246,23 @@ fn prepare_page(
         sources,
         loose,
     })
+}
+
+/// Whether bytes in whatever encoding look like a page with a script in it: the letters, each perhaps beside a zero (UTF-16).
+fn has_script(bytes: &[u8]) -> bool {
+    let letters = bytes.iter().filter(|byte| **byte != 0);
+    let mut matched = 0_usize;
+    for byte in letters {
+        let wanted = b"<script".get(matched);
+        matched = match wanted {
+            Some(wanted) if byte.eq_ignore_ascii_case(wanted) => matched.saturating_add(1),
+            _ => usize::from(*byte == b'<'),
+        };
+        if matched == b"<script".len() {
+            return true;
+        }
+    }
+    false
 }
 
 /// Reads a regular file. With `identity` (device and inode) it must still be the one that was found, so that no symbolic
@@ -290,6 +309,36 @@ pub(crate) fn changed(path: &Path) -> Error {
 mod tests {
     use super::*;
     use crate::scan::scan;
+
+    #[test]
+    fn pages_in_other_encodings_and_code_made_of_text_are_warned_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, bytes: &[u8]| std::fs::write(dir.path().join(name), bytes).unwrap();
+        let utf16 = |text: &str| -> Vec<u8> {
+            let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+            units.flat_map(u16::to_le_bytes).collect()
+        };
+        write("good.html", "<p>é<script>x()</script>".as_bytes());
+        write("latin1.html", b"<p>\xe9<SCRIPT>x()</script>");
+        write("utf16.html", &utf16("<p>\u{e9}<script>x()</script>"));
+        write("plain.html", b"<p>\xe9 without any script");
+        write("vendor.js", b"var f = new Function('return 1')");
+        write("own.js", b"function run() {}");
+        write("notes.txt", b"eval(1)");
+        let prepared = prepare(&scan(dir.path()).unwrap(), 1, &|_| {}).unwrap();
+        let about = |what: &str| {
+            let mut found = prepared.warnings.iter().filter(|text| text.contains(what));
+            let text = found.next().unwrap();
+            assert!(found.next().is_none(), "one warning");
+            text.split(": ").next().unwrap().to_owned()
+        };
+        let mut pages: Vec<_> = about("not UTF-8").split(", ").map(str::to_owned).collect();
+        pages.sort();
+        assert_eq!(pages, ["/latin1.html", "/utf16.html"]);
+        assert_eq!(about("new Function"), "/vendor.js");
+        assert_eq!(prepared.warnings.len(), 2);
+    }
 
     #[test]
     fn link_that_takes_a_files_place_after_the_scan_is_refused() {

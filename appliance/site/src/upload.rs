@@ -168,6 +168,13 @@ impl Upload {
         current.chunks = current.chunks.saturating_add(1);
     }
 
+    /// What waits. However small it is: a device that uploads on and on leaves room for its own revocation.
+    fn waiting_batch(&mut self) -> Batch {
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.leave_reserve();
+        batch
+    }
+
     async fn commit_when(&mut self, at_least: usize) -> Result<(), Error> {
         if self.waiting < at_least || self.batch.is_empty() {
             return Ok(());
@@ -180,7 +187,8 @@ impl Upload {
             let length = current.blob.length;
             self.batch.put(current.blob.data, &Unfinished { length })?;
         }
-        self.store.commit(std::mem::take(&mut self.batch)).await?;
+        let batch = self.waiting_batch();
+        self.store.commit(batch).await?;
         self.ended.clear();
         if let Some(current) = &mut self.current {
             current.committed = current.chunks;
@@ -251,6 +259,30 @@ mod tests {
         assert!((0..6).all(|number| !has_chunk(&store, &data, number)));
         assert_eq!(unfinished(&store), 0);
         assert_eq!(site.reader(blob).unwrap().read_all().unwrap(), bytes);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_is_published_leaves_the_reserve_to_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, site) = start(dir.path());
+        let mut upload = site.upload();
+        send(&mut upload, BlobRef::of(b"tiny"), b"tiny").await;
+        upload.end().await.unwrap();
+        let batch = upload.waiting_batch();
+        assert!(!batch.is_empty() && batch.leaves_reserve());
+        let entry = crate::manifest::Entry {
+            content_type: "text/plain".to_owned(),
+            identity: BlobRef::of(b"tiny"),
+            encodings: Default::default(),
+            scripts: Vec::new(),
+        };
+        let path = crate::path::PagePath::parse("/tiny.txt").unwrap();
+        let manifest = crate::Manifest::from_entries([(path, entry)].into());
+        let commit = site.commit(manifest, 1, String::new(), true).await.unwrap();
+        assert!(commit.batch.leaves_reserve());
+        // Going back to a version that is there is no way to fill the disk, and must work on a full one.
+        store.commit(commit.batch).await.unwrap();
+        assert!(!site.activation(1).unwrap().0.leaves_reserve());
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -269,6 +269,8 @@ impl Site {
             format: FORMAT,
         };
         let mut batch = Batch::new();
+        // A device that publishes on and on leaves room for its own revocation.
+        batch.leave_reserve();
         batch.expect_absent(Version::TABLE, version.to_be_bytes());
         batch.put(version.to_be_bytes(), &record)?;
         let live = activate.then(|| Arc::new(Live { version, manifest }));

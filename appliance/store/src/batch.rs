@@ -15,6 +15,19 @@ use crate::{Error, Table};
 #[derive(Debug, Default)]
 pub struct Batch {
     pub(crate) ops: Vec<Op>,
+    claim: Claim,
+}
+
+/// What a batch may use of the room that is left free on the file system; the first is the least.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Claim {
+    /// Nothing of what is kept for others.
+    Bulk,
+    /// What small batches may use.
+    #[default]
+    Usual,
+    /// All but what the engine needs.
+    Last,
 }
 
 #[derive(Debug)]
@@ -63,6 +76,24 @@ impl Batch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ops.is_empty()
+    }
+
+    /// Leaves all of the reserve to others, however small it is. For what comes in any number, such as published content.
+    pub fn leave_reserve(&mut self) -> &mut Self {
+        self.claim = Claim::Bulk;
+        self
+    }
+
+    /// May use the last of the reserve, where it is small. For what takes power away or gives it back, and comes seldom.
+    pub fn use_last_reserve(&mut self) -> &mut Self {
+        self.claim = Claim::Last;
+        self
+    }
+
+    /// Whether it leaves all of the reserve to others.
+    #[must_use]
+    pub fn leaves_reserve(&self) -> bool {
+        self.claim == Claim::Bulk
     }
 
     /// Stores `record` under `key`, in place of what is there.
@@ -179,11 +210,10 @@ impl Receipt {
 impl Batch {
     /// Seals every change whose key is known, in the caller's thread, so that the writer has little left to do.
     pub(crate) fn seal(self, ring: &KeyRing) -> Result<SealedBatch, Error> {
-        self.ops
-            .into_iter()
-            .map(|op| seal(ring, op))
-            .collect::<Result<_, _>>()
-            .map(SealedBatch::new)
+        let claim = self.claim;
+        let ops = self.ops.into_iter().map(|op| seal(ring, op));
+        let ops = ops.collect::<Result<_, _>>()?;
+        Ok(SealedBatch::new(ops, claim))
     }
 }
 

@@ -10,7 +10,7 @@ use redb::{
 };
 use zeroize::Zeroizing;
 
-use crate::batch::{Expected, Receipt};
+use crate::batch::{Claim, Expected, Receipt};
 use crate::value::{revision, seal_value};
 use crate::{Error, Table, space};
 
@@ -37,6 +37,7 @@ pub(crate) struct Engine {
 pub(crate) struct SealedBatch {
     ops: Vec<SealedOp>,
     size: usize,
+    claim: Claim,
 }
 
 pub(crate) enum SealedOp {
@@ -62,7 +63,7 @@ pub(crate) enum SealedOp {
 }
 
 impl SealedBatch {
-    pub(crate) fn new(ops: Vec<SealedOp>) -> Self {
+    pub(crate) fn new(ops: Vec<SealedOp>, claim: Claim) -> Self {
         let size = ops.iter().fold(0, |sum: usize, op| {
             sum.saturating_add(match op {
                 SealedOp::Put { key, value, .. } => key.len().saturating_add(value.len()),
@@ -70,7 +71,12 @@ impl SealedBatch {
                 SealedOp::Delete { .. } | SealedOp::Expect { .. } => 0,
             })
         });
-        Self { ops, size }
+        Self { ops, size, claim }
+    }
+
+    /// What it may use of the room that is left free.
+    pub(crate) fn claim(&self) -> Claim {
+        self.claim
     }
 
     /// Bytes that the batch holds in memory and brings to the disk.

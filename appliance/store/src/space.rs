@@ -7,12 +7,16 @@
 use std::path::Path;
 
 use crate::Error;
+use crate::batch::Claim;
 use crate::engine::SealedBatch;
 
-/// Left free by large batches: room for the small ones that have to follow, such as an enrolment or an audit event.
+/// Left free by large batches, and by those that leave the reserve: room for the small ones that have to follow, such as an
+/// audit event.
 const RESERVE: u64 = 8 << 20;
-/// Left free by small batches, for the engine's own bookkeeping in one transaction.
-const RESERVE_SMALL: u64 = 2 << 20;
+/// Left free by small batches: room to revoke and to enrol a device, when one of them has written all it can.
+const RESERVE_USUAL: u64 = 4 << 20;
+/// Left free by all, for the engine's own bookkeeping in one transaction.
+const RESERVE_LAST: u64 = 2 << 20;
 /// Batches below this, together, are small.
 const SMALL: u64 = 64 << 10;
 /// Pages of tree that one change may rewrite.
@@ -65,10 +69,13 @@ fn needed(batches: &[SealedBatch]) -> u64 {
                 changes.saturating_add(more_changes),
             )
         });
-    let reserve = if bytes < SMALL {
-        RESERVE_SMALL
-    } else {
-        RESERVE
+    // Of several the most modest: where they have no room together, each is tried alone.
+    let claim = batches.iter().map(SealedBatch::claim).min();
+    let reserve = match claim.unwrap_or(Claim::Last) {
+        _ if bytes >= SMALL => RESERVE,
+        Claim::Bulk => RESERVE,
+        Claim::Usual => RESERVE_USUAL,
+        Claim::Last => RESERVE_LAST,
     };
     reserve
         .saturating_add(bytes.saturating_mul(2))
@@ -85,13 +92,13 @@ mod tests {
 
     #[test]
     fn write_without_room_is_refused_before_the_engine_sees_it() {
-        let refused = enough(RESERVE_SMALL - 1, needed(&[])).unwrap_err();
+        let refused = enough(RESERVE_LAST - 1, needed(&[])).unwrap_err();
         assert!(refused.is_full());
         assert!(
             refused.to_string().contains("remove old versions"),
             "{refused}"
         );
-        enough(RESERVE_SMALL, needed(&[])).unwrap();
+        enough(RESERVE_LAST, needed(&[])).unwrap();
         assert!(check(Path::new("/"), &[]).is_ok());
         // Where the file system cannot be asked, writing goes on.
         assert!(check(Path::new("/none/such"), &[]).is_ok());
@@ -99,16 +106,39 @@ mod tests {
 
     #[test]
     fn small_batches_have_room_where_large_ones_are_refused() {
-        let batch = |bytes| {
-            let mut batch = Batch::new();
-            batch.put_bytes(Table::plain("t"), b"k", vec![0; bytes]);
-            let ring = KeyRing::new(RootKey::from_bytes(&[7; 32]).unwrap(), Suite::Aes256Gcm);
-            [batch.seal(&ring).unwrap()]
-        };
-        let (small, large) = (needed(&batch(1000)), needed(&batch(64 << 10)));
-        assert!((RESERVE_SMALL..RESERVE / 2).contains(&small), "{small}");
+        let (small, large) = (
+            needed(&[of(1000, |batch| batch)]),
+            needed(&[of(64 << 10, |batch| batch)]),
+        );
+        assert!((RESERVE_USUAL..RESERVE).contains(&small), "{small}");
         assert!(large > RESERVE, "{large}");
         enough(RESERVE, small).unwrap();
         assert!(enough(RESERVE, large).is_err());
+    }
+
+    fn of(bytes: usize, claim: fn(&mut Batch) -> &mut Batch) -> SealedBatch {
+        let mut batch = Batch::new();
+        batch.put_bytes(Table::plain("t"), b"k", vec![0; bytes]);
+        claim(&mut batch);
+        let ring = KeyRing::new(RootKey::from_bytes(&[7; 32]).unwrap(), Suite::Aes256Gcm);
+        batch.seal(&ring).unwrap()
+    }
+
+    #[test]
+    fn what_is_published_in_small_pieces_uses_no_reserve_and_a_revocation_all_of_it() {
+        let published = || of(1, Batch::leave_reserve);
+        let usual = || of(1000, |batch| batch);
+        let revocation = || of(1000, Batch::use_last_reserve);
+        // At no size does it come into the reserve, and it takes no other along.
+        assert!(enough(RESERVE, needed(&[published()])).is_err());
+        assert!(enough(RESERVE, needed(&[published(), revocation()])).is_err());
+        // However often a device does what else it may, room for its revocation stays.
+        let least = needed(&[usual()]);
+        enough(RESERVE, least).unwrap();
+        enough(least - PER_CHANGE * 2, needed(&[revocation()])).unwrap();
+        assert!(least - RESERVE_USUAL < RESERVE_USUAL - RESERVE_LAST);
+        // A large one has no last reserve.
+        let large = of(64 << 10, Batch::use_last_reserve);
+        assert!(enough(RESERVE, needed(&[large])).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use rustix::net::{AddressFamily, SocketType, bind, connect, listen, socket};
+use rustix::net::{AddressFamily, SendFlags, SocketType, bind, connect, listen, sendto, socket};
 
 use super::Act;
 
@@ -24,6 +24,10 @@ pub(super) const ACTS: &[Act] = &[
     ("connect", || Ok(connect(io::stdin(), &LOCAL)?)),
     ("bind", || Ok(bind(io::stdin(), &LOCAL)?)),
     ("listen", || Ok(listen(io::stdin(), 1)?)),
+    ("sendto an address", || {
+        sendto(io::stdin(), b"x", SendFlags::empty(), &LOCAL)?;
+        Ok(())
+    }),
 ];
 
 fn new(family: AddressFamily) -> io::Result<()> {

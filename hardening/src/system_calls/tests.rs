@@ -197,6 +197,14 @@ fn no_socket_is_opened() {
     for number in [41, 42, 49, 50] {
         assert_eq!(answer(number, [2, 1, 0, 0, 0, 0]), KILL, "{number}");
     }
+    // sendto on what is connected, and to an address; sendmsg and sendmmsg, whose address lies in memory
+    assert_eq!(answer(44, [9, 4096, 7, 0x4000, 0, 0]), ALLOW);
+    for address in [1, 0x7fff_0000_1000, 1 << 32] {
+        assert_eq!(answer(44, [9, 4096, 7, 0, address, 16]), KILL);
+    }
+    for number in [46, 307] {
+        assert_eq!(answer(number, [0; 6]), KILL, "{number}");
+    }
     // socketpair: AF_UNIX, AF_INET
     assert_eq!(answer(53, [1, 1, 0, 0, 0, 0]), ALLOW);
     assert_eq!(answer(53, [2, 1, 0, 0, 0, 0]), KILL);

@@ -18,6 +18,10 @@ pub fn show(args: &ClientArgs) -> Result<(), Failure> {
     for (key, value) in &configuration.settings {
         println!("  {:<24} {}", plain(key), plain(value));
     }
+    println!("Limits in force:");
+    for (key, value) in &configuration.limits {
+        println!("  {:<24} {}", plain(key), plain(value));
+    }
     println!("Credentials:");
     for item in &configuration.credentials {
         let source = match &item.source {

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use aws_lc_rs::signature::Ed25519KeyPair;
 use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER};
+use holdfast_server::Limits;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
@@ -108,9 +109,17 @@ impl Credentials {
     /// # Errors
     /// Missing, surplus or unreadable credentials, bad content, a certificate that is not the key's.
     pub fn read(dir: &Path) -> Result<Self, ConfigError> {
+        Self::read_with(dir, &Limits::default())
+    }
+
+    /// The same, where limits that the configuration leaves out are as in `defaults`.
+    ///
+    /// # Errors
+    /// As [`Credentials::read`].
+    pub fn read_with(dir: &Path, defaults: &Limits) -> Result<Self, ConfigError> {
         let passed = listed(dir)?;
         let text = required(dir, Name::Toml, "pass the configuration under this name")?;
-        let config = Config::parse(&text)?;
+        let config = Config::parse_with(&text, defaults)?;
         let root_key = required(
             dir,
             Name::RootKey,

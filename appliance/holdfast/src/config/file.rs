@@ -118,6 +118,14 @@ impl Config {
     /// # Errors
     /// The first fault: syntax, unknown or missing key, bad value, with line, column and fix.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        Self::parse_with(text, &Limits::default())
+    }
+
+    /// The same, where limits that the text leaves out are as in `defaults`.
+    ///
+    /// # Errors
+    /// As [`Config::parse`].
+    pub fn parse_with(text: &str, defaults: &Limits) -> Result<Self, ConfigError> {
         let document: Document = toml::from_str(text).map_err(|e| syntax(text, &e))?;
         Ok(Self {
             origin: origins(text, &document.origin)?,
@@ -139,9 +147,9 @@ impl Config {
                 .unwrap_or_default(),
             limits: document
                 .limits
-                .map(|l| limits(text, &l))
+                .map(|l| limits(text, &l, defaults))
                 .transpose()?
-                .unwrap_or_default(),
+                .unwrap_or_else(|| defaults.clone()),
             keep_versions: keep_versions(text, document.site.as_ref())?,
         })
     }

@@ -1,5 +1,6 @@
 //! `[limits]` of `holdfast.toml`: each key stands for one of [`Limits`], and what is left out keeps its default.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -20,7 +21,10 @@ pub(super) struct LimitsTable {
     handshakes_each: Number,
     answers: Number,
     answers_each: Number,
+    large: Number,
     large_each: Number,
+    small_mib: Number,
+    cache_mib: Number,
     streams: Number,
     header_bytes: Number,
     header_fields: Number,
@@ -45,15 +49,25 @@ struct RateTable {
     burst: Spanned<u32>,
 }
 
-/// Checks the table.
-pub(super) fn limits(text: &str, table: &LimitsTable) -> Result<Limits, ConfigError> {
-    let mut limits = Limits::default();
+/// Checks the table; what it leaves out is as in `defaults`.
+pub(super) fn limits(
+    text: &str,
+    table: &LimitsTable,
+    defaults: &Limits,
+) -> Result<Limits, ConfigError> {
+    let mut limits = defaults.clone();
     let number = |field: &Number, range: RangeInclusive<u32>| {
         field.as_ref().map(|v| within(text, v, range)).transpose()
     };
     let count = |to: &mut usize, field: &Number, range: RangeInclusive<u32>| {
         if let Some(value) = number(field, range)? {
             *to = usize::try_from(value).unwrap_or(usize::MAX);
+        }
+        Ok::<_, ConfigError>(())
+    };
+    let mib = |to: &mut usize, field: &Number| {
+        if let Some(value) = number(field, 1..=4096)? {
+            *to = usize::try_from(u64::from(value) << 20).unwrap_or(usize::MAX);
         }
         Ok::<_, ConfigError>(())
     };
@@ -92,7 +106,10 @@ pub(super) fn limits(text: &str, table: &LimitsTable) -> Result<Limits, ConfigEr
         &table.answers_each,
         16..=1_000_000,
     )?;
+    count(&mut limits.large, &table.large, 2..=10_000)?;
     count(&mut limits.large_each, &table.large_each, 1..=10_000)?;
+    mib(&mut limits.small_bytes, &table.small_mib)?;
+    mib(&mut limits.cache_bytes, &table.cache_mib)?;
     if let Some(streams) = number(&table.streams, 1..=1000)? {
         limits.streams = streams;
     }
@@ -121,6 +138,45 @@ pub(super) fn limits(text: &str, table: &LimitsTable) -> Result<Limits, ConfigEr
     rate(&mut limits.device, &table.device)?;
     rate(&mut limits.report, &table.report)?;
     Ok(limits)
+}
+
+/// Every limit in force by its key, with its value as TOML.
+#[must_use]
+pub fn in_force(limits: &Limits) -> BTreeMap<String, String> {
+    let rate = |rate: Rate| {
+        let (per_minute, burst) = (rate.per_minute, rate.burst);
+        format!("{{ per_minute = {per_minute}, burst = {burst} }}")
+    };
+    let seconds = |time: Duration| time.as_secs().to_string();
+    let mib = |bytes: usize| (bytes >> 20).to_string();
+    let all = [
+        ("connections", limits.connections.to_string()),
+        ("connections_each", limits.connections_each.to_string()),
+        ("handshakes_each", limits.handshakes_each.to_string()),
+        ("answers", limits.answers.to_string()),
+        ("answers_each", limits.answers_each.to_string()),
+        ("large", limits.large.to_string()),
+        ("large_each", limits.large_each.to_string()),
+        ("small_mib", mib(limits.small_bytes)),
+        ("cache_mib", mib(limits.cache_bytes)),
+        ("streams", limits.streams.to_string()),
+        ("header_bytes", limits.header_bytes.to_string()),
+        ("header_fields", limits.header_fields.to_string()),
+        ("uri_bytes", limits.uri_bytes.to_string()),
+        ("handshake_s", seconds(limits.handshake_time)),
+        ("header_s", seconds(limits.header_time)),
+        ("idle_s", seconds(limits.idle_time)),
+        ("connection_s", seconds(limits.connection_time)),
+        ("least_pace", limits.least_pace.to_string()),
+        ("handshake", rate(limits.handshake)),
+        ("page", rate(limits.page)),
+        ("portal", rate(limits.portal)),
+        ("enrol", rate(limits.enrol)),
+        ("device", rate(limits.device)),
+        ("report", rate(limits.report)),
+    ];
+    let all = all.into_iter();
+    all.map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 fn within(text: &str, v: &Spanned<u32>, range: RangeInclusive<u32>) -> Result<u32, ConfigError> {
@@ -161,6 +217,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_told_of_the_limits_in_force_sets_the_same() {
+        for memory in [0, 160 << 20, 256 << 20, 1 << 40] {
+            let limits = Limits::for_memory(memory);
+            let lines = in_force(&limits).into_iter();
+            let lines: Vec<_> = lines
+                .map(|(key, value)| format!("{key} = {value}\n"))
+                .collect();
+            let table = format!("[limits]\n{}", lines.concat());
+            assert_eq!(parse(&table).unwrap(), limits, "{table}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_stands_on_a_small_machine_too() {
+        let origin = "[origin]\nsite = \"https://a.example\"\nportal = \"https://b.example\"\n";
+        let small = Limits::for_memory(160 << 20);
+        let text = format!("{origin}[limits]\nconnections = 900\n");
+        let set = Config::parse_with(&text, &small).unwrap().limits;
+        let expected = Limits {
+            connections: 900,
+            ..small.clone()
+        };
+        assert_eq!(set, expected);
+        assert_ne!(small, Limits::default());
+        assert_eq!(Config::parse_with(origin, &small).unwrap().limits, small);
+    }
+
+    #[test]
     fn every_limit_can_be_set() {
         let number = |name: &str| format!("{name} = 600\n");
         let names = [
@@ -169,7 +253,10 @@ mod tests {
             "handshakes_each",
             "answers",
             "answers_each",
+            "large",
             "large_each",
+            "small_mib",
+            "cache_mib",
             "streams",
             "header_fields",
             "uri_bytes",
@@ -197,7 +284,10 @@ mod tests {
             handshakes_each: 600,
             answers: 600,
             answers_each: 600,
+            large: 600,
             large_each: 600,
+            small_bytes: 600 << 20,
+            cache_bytes: 600 << 20,
             streams: 600,
             header_bytes: 6000,
             header_fields: 600,

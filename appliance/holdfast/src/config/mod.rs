@@ -17,5 +17,6 @@ mod tests;
 pub use credentials::{Credentials, MAX_CREDENTIAL_BYTES, Name};
 pub use error::ConfigError;
 pub use file::Config;
+pub use limits::in_force;
 pub use network::MacAddress;
 pub use origin::Origin;

@@ -1,5 +1,7 @@
 //! What may be told of the configuration in force: its keys, which credentials there are, and where each came from.
 
+use std::collections::BTreeMap;
+
 use aws_lc_rs::digest::{Context, SHA256};
 use data_encoding::HEXLOWER;
 use holdfast_server::protocol::{ConfigurationAnswer, CredentialItem};
@@ -7,7 +9,7 @@ use holdfast_server::{Pin, device_certificate};
 
 use crate::Failure;
 use crate::client::key_of_pem;
-use crate::config::{Credentials, Name};
+use crate::config::{Credentials, Name, in_force};
 use crate::machine::credential_sources;
 
 /// Where credentials come from when no set-up gathered them.
@@ -26,6 +28,7 @@ pub fn answer(credentials: &Credentials) -> Result<ConfigurationAnswer, Failure>
     let mut answer = ConfigurationAnswer {
         settings: credentials.settings.clone(),
         credentials: items.to_vec(),
+        limits: BTreeMap::new(),
         sha256: String::new(),
     };
     // What is public of the secrets counts too: another identity or certificate is another configuration.
@@ -47,6 +50,8 @@ pub fn answer(credentials: &Credentials) -> Result<ConfigurationAnswer, Failure>
                 .as_bytes(),
         );
     }
+    // Not part of the hash: what is left out of the configuration follows the machine's memory.
+    answer.limits = in_force(&credentials.config.limits);
     answer.sha256 = HEXLOWER.encode(hash.finish().as_ref());
     Ok(answer)
 }

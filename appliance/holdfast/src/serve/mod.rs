@@ -6,6 +6,7 @@
 mod configuration;
 mod console;
 mod ended;
+mod memory;
 pub mod notify;
 pub mod started;
 
@@ -15,19 +16,18 @@ use std::sync::Arc;
 
 use holdfast_audit::Timestamp;
 use holdfast_secrets::{KeyRing, RootKey, Suite};
-use holdfast_server::{Authority, Clock as _, Server, Settings, SystemClock, last_stored_time};
+use holdfast_server::{
+    Authority, Clock as _, Limits, Server, Settings, SystemClock, last_stored_time,
+};
 use holdfast_store::Store;
 use listenfd::ListenFd;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Failure;
 use crate::cli::ServeArgs;
-use crate::config::{Credentials, Origin};
+use crate::config::{Credentials, Origin, in_force};
 use console::Console;
 use notify::Notify;
-
-/// Bound for decrypted blobs in memory.
-const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
 /// Most threads for work that would hold up the event loop; far below the tasks that the unit allows (`TasksMax=`).
 const BLOCKING_THREADS: usize = 16;
@@ -72,7 +72,10 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
 
 /// Reads the credentials and opens the store: what only the operator can put right.
 fn open(args: &ServeArgs) -> Result<((Credentials, Store), PathBuf), Failure> {
-    let credentials = Credentials::read(&started::credentials(args)?)?;
+    let memory = memory::available();
+    let defaults = Limits::for_memory(memory);
+    let credentials = Credentials::read_with(&started::credentials(args)?, &defaults)?;
+    tell(memory, &credentials.config.limits);
     let ring = KeyRing::new(
         RootKey::from_bytes(&credentials.root_key)?,
         Suite::Aes256Gcm,
@@ -80,6 +83,17 @@ fn open(args: &ServeArgs) -> Result<((Credentials, Store), PathBuf), Failure> {
     let data = started::data(args.data.clone());
     let store = Store::open(data.join("store.redb"), ring)?;
     Ok(((credentials, store), data))
+}
+
+/// Tells the log which limits are in force, since their defaults follow the memory.
+fn tell(memory: u64, limits: &Limits) {
+    let line = serde_json::json!({
+        "kind": "limits",
+        "memory_mib": memory >> 20,
+        "worst_case_mib": limits.worst_case() >> 20,
+        "in_force": in_force(limits),
+    });
+    eprintln!("{line}");
 }
 
 fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<End, Failure> {
@@ -120,7 +134,6 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
             clock.now().unix_millis().div_euclid(1000)
         },
         limits: config.limits.clone(),
-        cache_bytes: CACHE_BYTES,
         keep_versions: config.keep_versions,
     };
     let mut passed = ListenFd::from_env();

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use crate::appliance::{HOLDFAST, ok, refused};
+use crate::appliance::{Appliance, HOLDFAST, ok, refused};
 
 #[test]
 fn config_new_makes_secrets_for_their_owner_alone_and_never_overwrites() {
@@ -97,4 +97,29 @@ fn serve_refuses_what_starting_again_cannot_mend() {
         .unwrap();
     assert_eq!(serve.status.code(), Some(78));
     assert!(refused(&serve).contains("holdfast.toml"));
+}
+
+#[test]
+fn the_limits_in_force_are_told() {
+    let appliance = Appliance::start_with("[limits]\nconnections = 77\nidle_s = 30\n").enrolled();
+    let shown = ok(&appliance.holdfast(&["config", "show", "--json"]));
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let limits = &shown["limits"];
+    // As set, and as the defaults are.
+    assert_eq!(
+        (&limits["connections"], &limits["idle_s"]),
+        (&"77".into(), &"30".into())
+    );
+    assert_eq!(limits["header_bytes"], "16384");
+    assert_eq!(limits["enrol"], "{ per_minute = 30, burst = 30 }");
+    let text = ok(&appliance.holdfast(&["config", "show"]));
+    assert!(text.contains("Limits in force:\n  answers "), "{text}");
+    let logged = appliance.log();
+    let mut lines = logged.lines();
+    let line = lines
+        .find(|line| line.contains("\"kind\":\"limits\""))
+        .unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(&line["in_force"], limits);
+    assert!(line["memory_mib"].as_u64().unwrap() > 16);
 }

@@ -96,6 +96,16 @@ impl Device {
 pub struct Open(Stream);
 
 impl Open {
+    /// Sends bytes; after the server has closed, that may fail.
+    pub fn say(&mut self, bytes: &[u8]) -> bool {
+        self.0.write_all(bytes).is_ok() && self.0.flush().is_ok()
+    }
+
+    /// The answer, which ends the connection.
+    pub fn answer(&mut self) -> Answer {
+        Answer::parse(&read_to_end(&mut self.0))
+    }
+
     /// Asks and reads one answer with a length.
     pub fn get(&mut self, path: &str) -> Answer {
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");

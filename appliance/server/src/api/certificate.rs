@@ -53,6 +53,7 @@ pub(crate) async fn install(
     });
     let (installed, side, certificate) = checked.await?.map_err(Rejection::Refused)?;
     let mut batch = Batch::new();
+    batch.leave_reserve();
     batch.put(Installed::KEY, &installed)?;
     let what = &certificate.fingerprint;
     let event = shared.act(Kind::CertificateInstalled, binding, what, context);

@@ -122,6 +122,7 @@ pub(crate) async fn revoke(
         }
         record.state = State::Revoked;
         let mut batch = Batch::new();
+        batch.use_last_reserve();
         batch.put(request.device.as_bytes(), &record)?;
         holdfast_audit::append(&mut batch, &event)?;
         shared.store.commit(batch).await?;

@@ -248,6 +248,7 @@ async fn keep(
         Outcome::Done,
     );
     let mut batch = Batch::new();
+    batch.use_last_reserve();
     if matches!(way, Way::Console) && !shared.recovery.is_open() {
         batch.expect_absent(FirstEnrolment::TABLE, FirstEnrolment::KEY);
     }

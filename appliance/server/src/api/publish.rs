@@ -64,14 +64,17 @@ pub(crate) async fn blobs(
     let Site = permit.into_resource();
     shared.pushes(binding.exporter).await;
     let _held = shared.collection.leases.hold(binding.exporter);
-    let mut stream = Stream::new(body);
+    let mut stream = Stream::new(body, &shared.limits.limits);
     let mut upload = shared.site.upload();
+    let mut unasked = 0_usize;
     while let Some(name) = stream.exact::<32>().await? {
         let length = stream
             .exact::<8>()
             .await?
             .map(u64::from_le_bytes)
             .ok_or_else(cut)?;
+        // An upload may take long: a device that is revoked meanwhile is out at its next blob, or after some bytes of it.
+        device::still_enrolled(&shared.store, &binding.client)?;
         upload.begin(Digest::from(name), length)?;
         let mut left = length;
         while left > 0 {
@@ -81,6 +84,11 @@ pub(crate) async fn blobs(
                 return Err(cut());
             }
             left = left.saturating_sub(piece.len() as u64);
+            unasked = unasked.saturating_add(piece.len());
+            if unasked >= PIECE {
+                device::still_enrolled(&shared.store, &binding.client)?;
+                unasked = 0;
+            }
             upload.write(&piece).await?;
         }
         upload.end().await?;

@@ -7,6 +7,8 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 
+use crate::limits::Limits;
+use crate::progress::Pace;
 use crate::rejection::Rejection;
 
 /// Time for a whole JSON body.
@@ -59,11 +61,14 @@ pub(super) async fn blocking<T: Send + 'static>(
 pub(super) struct Stream {
     body: Incoming,
     held: Bytes,
+    pace: Pace,
 }
 
 impl Stream {
-    pub(super) fn new(body: Incoming) -> Self {
+    /// A body that must come at the least pace of these limits.
+    pub(super) fn new(body: Incoming, limits: &Limits) -> Self {
         Self {
+            pace: Pace::new(limits, std::time::Instant::now()),
             body,
             held: Bytes::new(),
         }
@@ -75,7 +80,12 @@ impl Stream {
             let frame = tokio::time::timeout(IDLE, self.body.frame()).await;
             match frame.map_err(|_| Rejection::Slow)? {
                 None => return Ok(Bytes::new()),
-                Some(Ok(frame)) => self.held = frame.into_data().unwrap_or_default(),
+                Some(Ok(frame)) => {
+                    self.held = frame.into_data().unwrap_or_default();
+                    if !self.pace.keeps_up(self.held.len() as u64) {
+                        return Err(Rejection::Slow);
+                    }
+                }
                 Some(Err(_)) => return Err(cut()),
             }
         }

@@ -4,12 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::large::Large;
 use super::places::Places;
 use super::rates::Rates;
 use super::settings::Limits;
 use super::shares::{Place, Shares};
 use super::shed::Shed;
-use crate::body::Body;
 use crate::clock::Clock;
 use crate::rejection::Rejection;
 
@@ -35,7 +35,7 @@ pub(crate) struct Bounds {
     connections: Arc<Shares>,
     handshakes: Arc<Shares>,
     answers: Arc<Shares>,
-    large: Arc<Shares>,
+    pub(crate) large: Arc<Large>,
     handshake: Rates,
     page: Rates,
     portal: Rates,
@@ -54,7 +54,6 @@ pub(crate) struct Arrival {
 /// An answer's part, which it keeps until its last byte is handed over.
 pub(crate) struct Held {
     _answer: Place,
-    _large: Option<Place>,
 }
 
 impl Bounds {
@@ -65,7 +64,7 @@ impl Bounds {
             connections: Shares::new(all, limits.connections_each),
             handshakes: Shares::new(all, limits.handshakes_each),
             answers: Shares::new(limits.answers, limits.answers_each),
-            large: Shares::new(all, limits.large_each),
+            large: Large::new(limits.large, limits.large_each),
             handshake: Rates::new(limits.handshake, clock),
             page: Rates::new(limits.page, clock),
             portal: Rates::new(limits.portal, clock),
@@ -103,16 +102,9 @@ impl Bounds {
     }
 
     /// Counts an answer that is to go out.
-    pub(crate) fn answer(&self, peer: IpAddr, body: &Body) -> Result<Held, Rejection> {
+    pub(crate) fn answer(&self, peer: IpAddr) -> Result<Held, Rejection> {
         let answer = self.answers.enter(peer).ok_or(Rejection::Busy)?;
-        let large = body
-            .is_large()
-            .then(|| self.large.enter(peer).ok_or(Rejection::Busy))
-            .transpose()?;
-        Ok(Held {
-            _answer: answer,
-            _large: large,
-        })
+        Ok(Held { _answer: answer })
     }
 }
 

@@ -4,7 +4,7 @@
 //! it spends. A flood of resets, PINGs, SETTINGS, priorities or window updates spends all it has, and is ended.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::frames::{Head, kind};
@@ -22,7 +22,11 @@ const CRUMB: usize = 16;
 
 /// Requests that have reached us, counted where they do.
 #[derive(Default)]
-pub(crate) struct Earned(AtomicU32);
+pub(crate) struct Earned {
+    requests: AtomicU32,
+    /// Bytes that the client was sent.
+    written: AtomicU64,
+}
 
 /// The account of a connection.
 pub(super) struct Ledger {
@@ -39,7 +43,17 @@ pub(super) struct Overdrawn;
 
 impl Earned {
     pub(crate) fn request(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts bytes that went out.
+    pub(crate) fn wrote(&self, bytes: usize) {
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Bytes that went out so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
     }
 }
 
@@ -72,6 +86,7 @@ impl Ledger {
 
     /// Books bytes to the client.
     pub(super) fn taken(&mut self, bytes: usize) {
+        self.earned.wrote(bytes);
         self.taken = self.taken.saturating_add(bytes as u64);
         let whole = self.taken.checked_div(TAKEN).unwrap_or_default();
         self.taken = self.taken.checked_rem(TAKEN).unwrap_or_default();
@@ -84,7 +99,7 @@ impl Ledger {
 
     fn spend(&mut self, cost: u64, now: impl Fn() -> Instant) -> Result<(), Overdrawn> {
         if cost > self.credit {
-            let requests = u64::from(self.earned.0.swap(0, Ordering::Relaxed));
+            let requests = u64::from(self.earned.requests.swap(0, Ordering::Relaxed));
             self.earn(requests.saturating_mul(REQUEST));
             let now = now();
             let passed = now.saturating_duration_since(self.refilled);

@@ -26,8 +26,14 @@ pub struct Limits {
     pub answers: usize,
     /// Answers on their way at once to each address.
     pub answers_each: usize,
+    /// Answers of more than 1 MiB on their way at once, to all clients together.
+    pub large: usize,
     /// Answers of more than 1 MiB on their way at once to each address.
     pub large_each: usize,
+    /// Bytes of smaller blobs that clients hold beyond the cache.
+    pub small_bytes: usize,
+    /// Bytes of the cache of decrypted blobs.
+    pub cache_bytes: usize,
     /// HTTP/2 streams at once on a connection.
     pub streams: u32,
     /// Bytes of a request's header, its first line included.
@@ -44,7 +50,7 @@ pub struct Limits {
     pub idle_time: Duration,
     /// Time after which a connection of the web takes no more requests.
     pub connection_time: Duration,
-    /// Bytes a second that a client must take of an answer on average, after the first minute.
+    /// Bytes a second that a client must take of an answer, or send of an upload, in each [`Limits::idle_time`].
     pub least_pace: u64,
     /// TLS handshakes of each address.
     pub handshake: Rate,
@@ -88,7 +94,10 @@ impl Default for Limits {
             handshakes_each: 64,
             answers: 4096,
             answers_each: 1024,
+            large: 24,
             large_each: 12,
+            small_bytes: 24 << 20,
+            cache_bytes: 32 << 20,
             streams: 100,
             header_bytes: 16 * 1024,
             header_fields: 64,

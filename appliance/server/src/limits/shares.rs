@@ -58,7 +58,7 @@ impl Shares {
 }
 
 impl Networks {
-    fn both(self) -> impl Iterator<Item = Network> {
+    pub(super) fn both(self) -> impl Iterator<Item = Network> {
         std::iter::once(self.own).chain(self.wide)
     }
 }

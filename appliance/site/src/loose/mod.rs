@@ -2,9 +2,11 @@
 //!
 //! A small scanner, not a parser, and only for advice: what it misses is stopped by the browser all the same.
 
+mod evaluates;
 mod tag;
 mod warnings;
 
+pub(crate) use evaluates::evaluates;
 use tag::{Tag, begins, behind, raw_text_end};
 pub(crate) use warnings::Warnings;
 
@@ -71,6 +73,10 @@ pub(crate) struct Loose {
     foreign_forms: bool,
     /// More inline scripts than a policy can name.
     pub(crate) too_many_scripts: bool,
+    /// A page that is not UTF-8, so that its inline scripts are not known.
+    pub(crate) not_utf8: bool,
+    /// Code made of text: `eval(…)`, `new Function(…)`.
+    pub(crate) evaluates: bool,
 }
 
 impl Loose {

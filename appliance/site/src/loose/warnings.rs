@@ -18,7 +18,7 @@ pub(crate) struct Warnings {
 
 type Kind = (fn(&Loose) -> bool, &'static str);
 
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 8] = [
     (
         |l| l.handlers,
         "inline event handlers (`onclick=` and the like), which do not run here; move the code into a script and attach \
@@ -43,6 +43,16 @@ const KINDS: [Kind; 6] = [
     (
         |l| l.too_many_scripts,
         "more than 48 inline scripts, of which the rest do not run; move them into a file",
+    ),
+    (
+        |l| l.not_utf8,
+        "a page that is not UTF-8, whose inline scripts do not run here; save it as UTF-8, or move the scripts into files",
+    ),
+    (
+        |l| l.evaluates,
+        "code made of text (`eval(…)`, `new Function(…)`), which does not run here; use a build of the library without it \
+         (often called CSP build), or set a `Content-Security-Policy` with `'unsafe-eval'` for these pages in `_headers`, \
+         which stands if the operator sets `headers_may_loosen = true` in `[site]` of holdfast.toml",
     ),
 ];
 
