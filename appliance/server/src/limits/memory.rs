@@ -13,7 +13,7 @@ const ITSELF: u64 = 28 * MIB;
 /// A connection at its worst.
 const CONNECTION: u64 = 162 * 1024;
 /// An answer on its way.
-const ANSWER: u64 = 6 * 1024;
+const ANSWER: u64 = 9 * 1024;
 /// A large answer on its way: a chunk, and the piece that goes out.
 const LARGE: u64 = 1024 * 1024 + 64 * 1024;
 /// Parts of the whole that the factor is counted in.
