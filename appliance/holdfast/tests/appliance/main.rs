@@ -37,4 +37,5 @@ mod serves;
 mod speaks_http1;
 mod speaks_http2;
 mod speaks_tls;
+mod watchdog;
 mod web;
