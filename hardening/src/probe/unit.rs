@@ -88,10 +88,8 @@ const OPTIONS: &[Shown] = &[
         let mode = mode.permissions().mode() & 0o777;
         expect(mode == 0o700, format!("its mode is {mode:o}"))
     }),
-    ("NoExecPaths", |folder| in_file(folder, |path| start(path))),
-    ("PrivateTmp", |_| {
-        in_file(&std::env::temp_dir(), |path| start(path))
-    }),
+    ("NoExecPaths", |folder| in_file(folder, start)),
+    ("PrivateTmp", |_| in_file(&std::env::temp_dir(), start)),
     ("vm.memfd_noexec", |_| {
         let Ok(file) = rustix::fs::memfd_create("probe", MemfdFlags::EXEC) else {
             return Ok(());
