@@ -46,6 +46,9 @@ let
     (builtins.filter (file: builtins.match ".*\\.rs" file != null) (builtins.attrNames (builtins.readDir ../vm-tests/tests))));
 in
 {
+  kernel-hardening = import ./hardening/kernel.nix { inherit debian kernel uki; };
+  unit-scores = import ./hardening/units.nix { inherit debian root; };
+
   sign = debian.run {
     name = "sign";
     tree = machineTree;

@@ -1,12 +1,21 @@
 # The kernel: Debian's newest linux-source of the suite, hardening/kernel/*.config on tinyconfig, clang with kCFI.
-{ debian, config }:
+{ debian }:
+let
+  source = builtins.head (builtins.filter (package: package.package == "linux-source-6.12") debian.lock.packages);
+in
 debian.run {
   name = "holdfast-kernel";
   tree = debian.tree "kernel";
   env = {
-    inherit config;
-    # RANDSTRUCT takes its seed from /dev/urandom unless given one. This one is public: it follows the source package.
-    seed = builtins.hashString "sha256" "holdfast randstruct ${builtins.unsafeDiscardStringContext (toString (debian.package "linux-source-6.12"))}";
+    # Fragments and patches alone: what else lies beside them rebuilds no kernel.
+    config = builtins.path {
+      name = "kernel-config";
+      path = ../hardening/kernel;
+      filter = path: type: type == "directory" || builtins.match ".*\\.(config|patch)" path != null;
+    };
+    # RANDSTRUCT takes its seed from /dev/urandom unless given one. This one is public: the lock's hash of the source
+    # package. It hinders an exploit that was made for another kernel, and nobody who has read the lock.
+    seed = builtins.hashString "sha256" "holdfast randstruct ${source.sha256}";
   };
   script = ''
     # What would break the bits: build user, host and time; the seed; the build path (the source lies at the same place).
@@ -14,7 +23,7 @@ debian.run {
     export KBUILD_BUILD_TIMESTAMP="$(date -u -d @$SOURCE_DATE_EPOCH)"
     tar -xf /usr/src/linux-source-6.12.tar.xz
     cd linux-source-6.12
-    for patch in $config/*.patch; do patch -p1 --no-backup-if-mismatch < "$patch"; done
+    for patch in $config/*.patch; do patch -p1 --fuzz=0 --no-backup-if-mismatch < "$patch"; done
     printf '#!/bin/sh\necho %s > "$1"\nHASH=$(printf "%%s" %s | sha256sum | cut -d" " -f1)\necho "#define RANDSTRUCT_HASHED_SEED \\"$HASH\\"" > "$2"\n' "$seed" "$seed" > scripts/gen-randstruct-seed.sh
     make -s LLVM=-19 tinyconfig
     KCONFIG_CONFIG=.config bash scripts/kconfig/merge_config.sh -m .config $config/*.config > merge.log
@@ -30,7 +39,10 @@ debian.run {
     done < <(cat $config/*.config)
     [ $bad = 0 ] || exit 1
     (while sleep 60; do echo "kernel: $(find . -name '*.o' -newer .config | wc -l) objects after $(( ($(date +%s) - begin) / 60 )) minutes"; done) & ticker=$!
-    make -s LLVM=-19 -j"$NIX_BUILD_CORES" bzImage
+    # Nix says 0 for all of them, which make does not take.
+    jobs="''${NIX_BUILD_CORES:-1}"
+    [ "$jobs" -gt 0 ] || jobs=$(nproc)
+    make -s LLVM=-19 -j"$jobs" bzImage
     kill $ticker
     mkdir "$out"
     cp arch/x86/boot/bzImage .config "$out"/

@@ -6,7 +6,7 @@ let
   debian = import ./debian { inherit system; };
   folder = name: path: builtins.path { inherit name path; };
 
-  kernel = import ./kernel.nix { inherit debian; config = folder "kernel-config" ../hardening/kernel; };
+  kernel = import ./kernel.nix { inherit debian; };
   rust = import ./rust.nix { inherit debian; };
   root = import ./root {
     inherit debian version;

@@ -9,10 +9,10 @@ use holdfast_vm_tests::{
 };
 
 #[test]
-fn s8_serves_in_192_mib() {
+fn s8_serves_in_160_mib() {
     let lab = Lab::new();
     let mut spec = lab.configured("machine");
-    spec.memory = 192;
+    spec.memory = 160;
     let machine = spec.start();
     machine.wait_serving();
     device::publish(&lab, &machine);
@@ -23,5 +23,5 @@ fn s8_serves_in_192_mib() {
         "memory ran out"
     );
     let boot = machine.boot_time().as_secs_f64();
-    println!("figure: 192 MiB: boot to ready {boot:.1} s, {bytes} bytes served");
+    println!("figure: 160 MiB: boot to ready {boot:.1} s, {bytes} bytes served");
 }

@@ -78,8 +78,41 @@ pub fn at_start(folder: &Path, limits: &Limits) -> Result<(), Failure> {
     refuse_if_through(&findings)
 }
 
+/// In the image, before serving: refuses if an option of the unit is not in force.
+pub fn unit_at_start(folder: &Path, limits: &Limits) -> Result<(), Failure> {
+    let findings = probe::check_unit(child(folder, limits)).map_err(|error: io::Error| {
+        format!("cannot look whether the unit's options are in force: {error}; start it as holdfast.service")
+    })?;
+    let (held, open): (Vec<_>, Vec<_>) = findings.iter().partition(|found| found.is_stopped());
+    eprintln!(
+        "{{\"kind\":\"unit-check\",\"options\":{},\"in_force\":{}}}",
+        findings.len(),
+        held.len()
+    );
+    if open.is_empty() {
+        return Ok(());
+    }
+    let open: Vec<_> = open
+        .iter()
+        .map(|found| format!("{} ({})", found.act, found.by()))
+        .collect();
+    Err(format!(
+        "the unit does not confine the server: {}; boot the signed image, whose units do",
+        open.join(", ")
+    )
+    .into())
+}
+
 fn findings(folder: &Path, limits: &Limits) -> Result<Vec<Finding>, Failure> {
-    let command = |act: &str| {
+    probe::check(child(folder, limits)).map_err(|error: io::Error| {
+        format!("cannot try whether the sandbox holds: {error}; allow this program to start itself")
+            .into()
+    })
+}
+
+/// The command for a child that tries an act.
+fn child<'a>(folder: &'a Path, limits: &'a Limits) -> impl Fn(&str) -> Command + use<'a> {
+    move |act: &str| {
         let mut command = Command::new(OWN_PROGRAM);
         command
             .args(["sandbox", "act", act])
@@ -90,11 +123,7 @@ fn findings(folder: &Path, limits: &Limits) -> Result<Vec<Finding>, Failure> {
             // Nothing of the server's, such as the place of its credentials.
             .env_clear();
         command
-    };
-    probe::check(command).map_err(|error: io::Error| {
-        format!("cannot try whether the sandbox holds: {error}; allow this program to start itself")
-            .into()
-    })
+    }
 }
 
 fn refuse_if_through(findings: &[Finding]) -> Result<(), Failure> {

@@ -12,6 +12,7 @@ mod network;
 mod opening;
 mod paths;
 mod processes;
+mod unit;
 
 use std::io::{self, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
@@ -28,6 +29,9 @@ pub const NAME: &str = "sandbox-probe";
 
 /// The name of the child that tries everything that is answered with an error.
 pub const OPENING: &str = "opening";
+
+/// The name of the child that looks at what the unit took away. It is no part of [`children`]: it tells of the image alone.
+pub const UNIT: &str = "unit";
 
 /// What no safe function can try. `no_number_but_those_of_the_table_passes` and its neighbours evaluate the filters.
 pub const BY_TABLE: &[&str] = &[
@@ -76,6 +80,8 @@ pub enum End {
     Before(String, String),
     /// Not tried but evaluated, see [`BY_TABLE`].
     Table,
+    /// Seen at work before the sandbox: an option of the unit.
+    Unit,
     /// It was not stopped, or not known to be; says what was seen.
     Through(String),
 }
@@ -97,6 +103,7 @@ impl Finding {
                 format!("out of reach before the sandbox: {error}")
             }
             End::Table => "system call filter, by its table (no safe function tries it)".to_owned(),
+            End::Unit => "the unit, before the sandbox".to_owned(),
             End::Through(seen) => format!("NOT STOPPED: {seen}"),
         }
     }
@@ -147,6 +154,33 @@ pub fn check(command: impl Fn(&str) -> Command) -> io::Result<Vec<Finding>> {
     Ok(findings)
 }
 
+/// Starts the child [`UNIT`] as `command` says; what each option of the unit shows, as an act that it stops.
+///
+/// # Errors
+/// A child that cannot be started, or that does not tell of everything.
+pub fn check_unit(command: impl Fn(&str) -> Command) -> io::Result<Vec<Finding>> {
+    let output = command(UNIT).stdin(Stdio::null()).output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let whole = output.status.success() && said.ends_with(WHOLE);
+    let findings: Option<Vec<_>> = said
+        .trim_end_matches(WHOLE)
+        .lines()
+        .map(|line| {
+            let (act, seen) = line.split_once('\t')?;
+            let end = match seen {
+                "" => End::Unit,
+                seen => End::Through(seen.to_owned()),
+            };
+            let act = act.to_owned();
+            Some(Finding { act, end })
+        })
+        .collect();
+    findings.filter(|_| whole).ok_or_else(|| {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        io::Error::other(format!("{} {said}{complaint}", output.status))
+    })
+}
+
 /// How the child of this name ended, by what it left.
 #[doc(hidden)]
 #[must_use]
@@ -185,6 +219,9 @@ pub fn judge(name: &str, output: &Output) -> Vec<Finding> {
 /// What a child says when it is in the sandbox.
 const INSIDE: &str = "in\n";
 
+/// The last line of the child [`UNIT`].
+const WHOLE: &str = "all\n";
+
 /// The child's part: enters the sandbox by `enter` and tries the act of this name; whoever started it sees how that ends.
 /// `folder` is the store's.
 ///
@@ -196,6 +233,9 @@ pub fn perform(
     enter: impl FnOnce() -> Result<(), Error>,
 ) -> Result<(), Error> {
     let failed = |e: io::Error| Error::Probe(e.to_string());
+    if name == UNIT {
+        return tell_of_unit(folder).map_err(failed);
+    }
     let act = killing().find(|act| act.0 == name);
     if act.is_none() && name != OPENING {
         return Err(Error::Probe(format!("there is no act `{name}`")));
@@ -216,6 +256,22 @@ pub fn perform(
     }
     .and_then(|()| out.flush())
     .map_err(failed)
+}
+
+/// A line for each option, with what was seen where it is not in force.
+fn tell_of_unit(folder: &Path) -> io::Result<()> {
+    let mut text = String::new();
+    for finding in unit::findings(folder) {
+        let seen = match finding.end {
+            End::Through(seen) => seen.replace(['\n', '\t'], " "),
+            _ => String::new(),
+        };
+        text.push_str(&format!("{}\t{seen}\n", finding.act));
+    }
+    text.push_str(WHOLE);
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 #[cfg(test)]

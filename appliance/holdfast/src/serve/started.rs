@@ -73,6 +73,9 @@ pub fn limits() -> Limits {
 /// (`getrandom_backend` in image/rust-env.sh), and a dynamic one the C library.
 pub fn enter_sandbox(data: &Path) -> Result<(), Failure> {
     let limits = limits();
+    if root_hash().is_some() {
+        crate::sandbox::unit_at_start(data, &limits)?;
+    }
     crate::sandbox::at_start(data, &limits)?;
     let report = holdfast_hardening::enter(&limits)?;
     eprintln!(

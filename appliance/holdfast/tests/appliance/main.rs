@@ -43,4 +43,5 @@ mod speaks_http1;
 mod speaks_http2;
 mod speaks_tls;
 mod strict_transport;
+mod watchdog;
 mod web;
