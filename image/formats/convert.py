@@ -17,6 +17,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import gce
+import gpt
 import iso
 import qcow2
 import vhd
@@ -45,6 +46,8 @@ def main():
     if name != "all":
         FORMATS[name][0].write(raw, out, epoch)
         return
+    with open(raw, "rb") as source:
+        gpt.read(source)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     sums = []

@@ -41,6 +41,15 @@ in
         cmp "$formats/$file" "elsewhere/$file" || { echo "$file differs when it is written again"; exit 1; }
       done
       rm -r elsewhere
+      # What is no image, or a damaged one, is refused, and nothing is written.
+      cp --no-preserve=all "$image/disk.img" damaged.img
+      printf X | dd of=damaged.img bs=1 seek=1030 conv=notrunc status=none
+      truncate -s 1M nothing.img
+      for wrong in damaged nothing; do
+        if python3 $writers/convert.py all $wrong.img refused 2> message; then echo "$wrong.img is converted"; exit 1; fi
+        grep -q 'partition table' message && [ ! -e refused ] || { cat message; exit 1; }
+      done
+      rm damaged.img
       bash -euo pipefail $check "$image/disk.img" "$formats"
       echo "figure: $(ls "$formats" | grep -c holdfast) formats, each the same bits when written again and opened by qemu-img, tar or sfdisk, $(( $(date +%s) - begin )) s"
       touch "$out"

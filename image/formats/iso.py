@@ -17,6 +17,8 @@ import gpt
 SECTOR = 2048
 MIB = 1 << 20
 ESP = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
+# ESP, root and hash tree: a data partition stays at home.
+KINDS = (ESP, "4f68bce3-e8cd-4db1-96e7-fbcaf984b709", "2c7357ed-ebd2-46d9-aec1-23d437ec2bf5")
 EMPTY = "_empty"
 LABEL = b"HOLDFAST"
 # Sectors of the file system's parts.
@@ -76,7 +78,7 @@ def write(raw, out, epoch):
     """Writes the disc of the raw image."""
     with open(raw, "rb") as source, open(out, "wb") as target:
         disk, partitions = gpt.read(source)
-        kept = [partition for partition in partitions if partition.name != EMPTY]
+        kept = [part for part in partitions if part.name != EMPTY and gpt.text(part.kind) in KINDS]
         esp = next((partition for partition in kept if gpt.text(partition.kind) == ESP), None)
         if esp is None or min(partition.first for partition in kept) < MIB:
             raise SystemExit("the image has no EFI system partition behind its first MiB: was it altered?")
