@@ -92,6 +92,9 @@ fn boots_from_a_disc_in_an_optical_drive() {
     spec.disks.push((data_disk(&lab), Bus::Virtio));
     let format = "raw,media=cdrom,readonly=on";
     attach(&mut spec, &path, format, "ide-cd,bus=ide.0");
+    // An empty drive beside it is no hindrance.
+    let empty = ["-device", "ide-cd,bus=ide.1"];
+    spec.arguments.extend(empty.map(str::to_owned));
     serves(&lab, &spec, "ISO in an optical drive");
     assert_eq!(gpt::data_partitions(&data_disk(&lab)).len(), 1);
     let after = disk::hash(&path, 0..fs::metadata(&path).unwrap().len());
