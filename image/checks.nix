@@ -1,15 +1,7 @@
 # The checks beyond the crates' own: what the image holds, what a change rebuilds, and the machine itself in QEMU.
-{ debian, rust, root, uki, image, kernel, machineTree, docs }:
+{ debian, rust, root, uki, image, kernel, machineTree, docs, formats }:
 let
-  tests = rust.cargo {
-    name = "vm-tests";
-    script = ''
-      cargo test -p holdfast-vm-tests --release --no-run 2>&1 | tee log
-      mkdir "$out"
-      sed -n 's|.*Executable tests/\([a-z0-9_]*\)\.rs (\(.*\))|\1 \2|p' log | while read -r name program; do cp "$program" "$out/$name"; done
-      [ -n "$(ls "$out")" ]
-    '';
-  };
+  tests = import ./vm-tests.nix { inherit rust; };
 
   # One check for each test file; all claims of a file run in it, one machine after the other.
   vm = name: test: debian.run {
@@ -25,7 +17,7 @@ let
       HOLDFAST_TIME_FACTOR = "2";
       HOLDFAST_KERNEL = "${kernel}/bzImage";
       sign = ./sign/sign.sh;
-    };
+    } // (if test == "boots_from_every_format" then { HOLDFAST_FORMATS = formats.writers; } else { });
     script = ''
       printf '#!/bin/bash\nexec bash -euo pipefail %s "$@"\n' "$sign" > sign
       chmod +x sign
@@ -48,6 +40,7 @@ in
 {
   kernel-hardening = import ./hardening/kernel.nix { inherit debian kernel uki; };
   unit-scores = import ./hardening/units.nix { inherit debian root; };
+  formats = formats.check;
 
   sign = debian.run {
     name = "sign";

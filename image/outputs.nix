@@ -34,23 +34,25 @@ let
   bench = import ./bench.nix { inherit debian rust; };
   fuzz = import ./fuzz.nix { inherit debian rust; };
   sbom = import ./sbom { inherit debian rust root uki kernel version; };
+  formats = import ./formats { inherit debian rust image kernel docs machineTree; inherit (rust) appliance; };
   checks = {
     inherit (bench) site-1000;
     inherit (rust) fmt clippy unit supply;
-  } // import ./checks.nix { inherit debian rust root uki image kernel machineTree docs; };
+  } // import ./checks.nix { inherit debian rust root uki image kernel machineTree docs formats; };
   app = program: { type = "app"; inherit program; };
   # A file of the flake itself, run by the host's own tools: it works on a clone that has fetched nothing. Without its
   # context, since Nix 2.8 takes a program's context for derivations alone; the source is in the store already.
   file = path: app "${builtins.unsafeDiscardStringContext source}/${path}";
 in
 {
-  packages.${system} = { inherit kernel image; inherit (rust) appliance; };
+  packages.${system} = { inherit kernel image; inherit (rust) appliance; inherit (formats) formats; };
   checks.${system} = checks;
   apps.${system} = {
     run = file "run";
     sign = app "${sign}/bin/sign";
     bench = app "${bench.app}/bin/bench";
     fuzz = app "${fuzz.app}/bin/fuzz";
+    formats = app "${formats.app}/bin/formats";
     fetch = file "image/debian/fetch";
     relock = file "image/debian/relock";
   };

@@ -1,4 +1,4 @@
-"""Fixed VHD, as Azure and Hyper-V take it (Virtual Hard Disk Image Format Specification 1.0): the raw disk and a footer.
+"""Fixed VHD, as Azure takes it (Virtual Hard Disk Image Format Specification 1.0): the raw disk and a footer.
 
 Azure wants a whole number of MiB (its upload guide), so the disk is padded with zeros before the footer.
 """
@@ -49,8 +49,11 @@ def write(raw, out, epoch):
     with open(raw, "rb") as source, open(out, "wb") as target:
         while chunk := source.read(MIB):
             identity.update(chunk)
-            target.write(chunk)
+            # Zeros stay holes in the file.
+            if chunk.strip(b"\0"):
+                target.write(chunk)
+            else:
+                target.seek(len(chunk), os.SEEK_CUR)
         size = align(source.tell(), MIB)
-        target.truncate(size)
-        target.seek(0, os.SEEK_END)
+        target.seek(size)
         target.write(footer(size, identity.digest(), epoch))
