@@ -50,7 +50,7 @@ fn with_static_init(lab: &Lab) -> Spec {
 }
 
 #[test]
-fn s41_boot_is_compared_with_its_floor() {
+fn boot_is_compared_with_its_floor() {
     let lab = Lab::new();
     let floor = {
         let machine = with_static_init(&lab).start();

@@ -18,7 +18,7 @@ fn log(device: &holdfast_vm_tests::Device) -> Vec<(String, String)> {
 }
 
 #[test]
-fn s40_units_are_in_force_and_the_watchdog_is_armed() {
+fn units_are_in_force_and_the_watchdog_is_armed() {
     let lab = Lab::new();
     let mut spec = lab.configured("machine");
     spec.arguments
