@@ -5,6 +5,10 @@
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use holdfast_vm_tests::{Lab, device};
+use std::{thread, time::Duration};
+
+/// As in hardening/systemd/system/holdfast.service.
+const WATCHDOG: Duration = Duration::from_secs(30);
 
 /// Messages of the log, each with its unit.
 fn log(device: &holdfast_vm_tests::Device) -> Vec<(String, String)> {
@@ -26,6 +30,8 @@ fn units_are_in_force_and_the_watchdog_is_armed() {
     let machine = spec.start();
     machine.wait_serving();
     let device = device::publish(&lab, &machine);
+    // Longer than WatchdogSec= of the server's unit: if its signs of life did not arrive, it would be ended now.
+    thread::sleep(WATCHDOG + Duration::from_secs(5));
     let lines = log(&device);
     let all = || {
         lines
@@ -49,6 +55,7 @@ fn units_are_in_force_and_the_watchdog_is_armed() {
         "Couldn't write",
         "Failed with result",
         "Failed to start",
+        "Watchdog timeout",
         "not found, ignoring",
         "Unknown key",
         "Unknown section",
