@@ -6,12 +6,13 @@ let
   debian = import ./debian { inherit system; };
   folder = name: path: builtins.path { inherit name path; };
 
-  kernel = import ./kernel.nix { inherit debian; config = folder "kernel-config" ../hardening/kernel; };
+  config = folder "kernel-config" ../hardening/kernel;
+  units = folder "systemd-units" ../hardening/systemd;
+  kernel = import ./kernel.nix { inherit debian config; };
   rust = import ./rust.nix { inherit debian; };
   root = import ./root {
-    inherit debian version;
+    inherit debian version units;
     inherit (rust) appliance;
-    units = folder "systemd-units" ../hardening/systemd;
   };
   uki = import ./disk/verity.nix { inherit debian root kernel version; };
   image = import ./disk { inherit debian root uki version; };
@@ -31,12 +32,18 @@ let
     tree = machineTree;
     script = ./sign/sign.sh;
   };
+  reproduce = import ./reproduce {
+    inherit debian version config units;
+    built = { inherit kernel root uki image; inherit (rust) appliance; };
+  };
   bench = import ./bench.nix { inherit debian rust; };
   fuzz = import ./fuzz.nix { inherit debian rust; };
   sbom = import ./sbom { inherit debian rust root uki kernel version; };
   checks = {
     inherit (bench) site-1000;
     inherit (rust) fmt clippy unit supply;
+    reproducible = reproduce.check;
+    reproduce = reproduce.names;
   } // import ./checks.nix { inherit debian rust root uki image kernel machineTree docs; };
   app = program: { type = "app"; inherit program; };
   # A file of the flake itself, run by the host's own tools: it works on a clone that has fetched nothing. Without its
@@ -51,12 +58,17 @@ in
     sign = app "${sign}/bin/sign";
     bench = app "${bench.app}/bin/bench";
     fuzz = app "${fuzz.app}/bin/fuzz";
+    reproduce = file "image/reproduce/reproduce";
     fetch = file "image/debian/fetch";
     relock = file "image/debian/relock";
   };
   legacyPackages.${system} = {
     inherit (rust) vendor dependencies;
     inherit root uki docs machine sbom;
+    # The second build, piece by piece, for people who look for what differs.
+    second = { inherit (reproduce.second) appliance root uki image; };
+    compare = reproduce.compare;
+    everything = { inherit (reproduce.everything) kernel appliance root uki image; };
     trees = builtins.listToAttrs (map (name: { inherit name; value = debian.tree name; })
       (builtins.attrNames (builtins.fromJSON (builtins.readFile ./debian/closures.json))));
     # name, derivation and output of each check, for ./check's summary.
