@@ -44,7 +44,8 @@ let
     inherit (rust) fmt clippy unit supply;
     reproducible = reproduce.check;
     reproduce = reproduce.names;
-  } // import ./checks.nix { inherit debian rust root uki image kernel machineTree docs; };
+  } // machines.checks;
+  machines = import ./checks.nix { inherit debian rust root uki image kernel machineTree docs; };
   app = program: { type = "app"; inherit program; };
   # A file of the flake itself, run by the host's own tools: it works on a clone that has fetched nothing. Without its
   # context, since Nix 2.8 takes a program's context for derivations alone; the source is in the store already.
@@ -58,6 +59,7 @@ in
     sign = app "${sign}/bin/sign";
     bench = app "${bench.app}/bin/bench";
     fuzz = app "${fuzz.app}/bin/fuzz";
+    tamper = app "${machines.tamper}/bin/tamper";
     reproduce = file "image/reproduce/reproduce";
     fetch = file "image/debian/fetch";
     relock = file "image/debian/relock";
@@ -65,6 +67,7 @@ in
   legacyPackages.${system} = {
     inherit (rust) vendor dependencies;
     inherit root uki docs machine sbom;
+    inherit (machines) tests;
     # The second build, piece by piece, for people who look for what differs.
     second = { inherit (reproduce.second) appliance root uki image; };
     compare = reproduce.compare;

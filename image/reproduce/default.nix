@@ -86,18 +86,18 @@ in
         name = "throw-away-signed";
         tree = debian.tree "machine";
         env = { inherit (built) image; sign = ../sign/sign.sh; };
-        script = ''''''
+        script = ''
           openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=Throw-away" -keyout key.pem -out cert.pem 2> /dev/null
           mkdir "$out"
           bash -euo pipefail "$sign" --key key.pem --cert cert.pem "$image/disk.img" "$out/signed.img"
-        '''''';
+        '';
       };
     };
-    script = ''''''
+    script = ''
       PYTHONDONTWRITEBYTECODE=1 python3 "$test" "$compare" "$image" "$signed/signed.img" | tee log
       grep '^figure' log | sed "s/$/, $(( $(date +%s) - begin )) s/"
       touch "$out"
-    '''''';
+    '';
   };
 
   check = debian.run {

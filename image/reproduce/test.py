@@ -27,15 +27,19 @@ def copy():
     subprocess.run(["cp", "--sparse=always", "--no-preserve=mode", signed, COPY], check=True)
 
 
-def altered(what, offset, *words):
-    """One bit of the byte at `offset` is flipped: the report must hold each of `words`."""
-    copy()
+def flip(offset):
     with open(COPY, "r+b") as disk:
         disk.seek(offset)
         byte = disk.read(1)[0]
         disk.seek(offset)
         disk.write(bytes([byte ^ 1]))
+
+
+def altered(what, offset, *words):
+    """One bit of the byte at `offset` is flipped: the report must hold each of `words`."""
+    flip(offset)
     status, text = run(COPY)
+    flip(offset)
     missing = [word for word in words if word not in text]
     assert status == 1 and not missing, f"{what}: status {status}, without {missing}:\n{text}"
     print(f"named: {what}: {next(line for line in text.splitlines() if words[0] in line)}")
@@ -80,7 +84,7 @@ cases = [
     ("root, superblock", root[3] + 1024 + 8, "erofs superblock"),
     ("root, inodes", root[3] + 1024 + 256, "erofs inodes and folders"),
     ("root, the program", root[3] + disk[root[3]:root[4]].index(b"\x7fELF") + 1, "`root-", " (the piece from its byte 0)"),
-    ("root, behind its end", root[4] - 1, "`root-"),
+    ("root, behind its end", root[4] - 1, "behind the end of the file system"),
     ("tree, superblock", tree[3] + 16, "superblock of the hash tree"),
     ("tree, top", tree[3] + 4096 + 40, "digest of the data blocks"),
     ("tree, lowest level", tree[3] + 4 * 4096 + 33, "level 0, digest of the data blocks"),
@@ -88,6 +92,7 @@ cases = [
 ]
 for name, start, length in pe.sections(uki):
     cases.append((f"UKI section {name}", in_uki(start + length // 2), f"{BOOT_FILE}, section {name}", "the signature is not over this file"))
+copy()
 for case in cases:
     altered(*case)
 

@@ -1,6 +1,5 @@
 """The partition table (UEFI 2.10, section 5.3)."""
 
-import binascii
 import struct
 
 SECTOR = 512
@@ -31,7 +30,6 @@ class Table:
         if width != 128 or count > 1024:
             raise NoTable("its partition table has entries of another form")
         self.length = count * width
-        self.sound = binascii.crc32(header[:16] + b"\0\0\0\0" + header[20:92]) == struct.unpack_from("<I", header, 16)[0]
         self.parts = []
         table = read(self.entries_at, self.length)
         for number in range(count):

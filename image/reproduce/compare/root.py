@@ -9,10 +9,11 @@ DIGESTS = BLOCK // 32
 
 
 class Root:
-    """`image`: the built root.erofs, cut out of the disk; `manifest`: the paths in it. What lies where is asked of
+    """`image`: the built root.erofs, cut out of the disk; `blocks`: its length; `paths`: its files. What lies where is asked of
     `dump.erofs` for one file after the other, and only when a byte of the root differs."""
 
-    def __init__(self, image, paths):
+    def __init__(self, image, blocks, paths):
+        self.size = blocks * BLOCK
         self.extents = []
         for path in paths:
             told = subprocess.run(
@@ -34,6 +35,8 @@ class Root:
             return f"{path} (the piece from its byte {logical})", None
         if 1024 <= offset < 1024 + 128:
             return "erofs superblock", offset - 1024
+        if offset >= self.size:
+            return "behind the end of the file system", offset - self.size
         return "erofs inodes and folders", offset
 
 
