@@ -1,6 +1,14 @@
 //! What a machine does whose disk somebody has changed, seen from its console.
 
-use crate::{Machine, Spec, limit, machine::SERVING, spec::Net};
+use crate::{
+    Machine, Spec,
+    esp::{BOOT_FILE, Esp},
+    limit,
+    machine::SERVING,
+    spec::Net,
+    uki,
+};
+use std::path::Path;
 
 /// What EDK II prints when a signature is missing or wrong.
 pub const REFUSALS: [&str; 2] = ["Access Denied", "Security Violation"];
@@ -28,6 +36,19 @@ pub enum Outcome {
     Refused(String),
     /// It serves; the root hash that it shows.
     Serves(String),
+}
+
+/// The root hash on the signed command line: what a machine with this disk may serve from, and nothing else.
+///
+/// # Panics
+/// When the disk has no UKI, or its command line no hash.
+pub fn signed_root(disk: &Path) -> String {
+    let line = uki::command_line(&Esp::of(disk).read(BOOT_FILE));
+    let mut words = line.split(' ').skip_while(|word| *word != "sha256");
+    words
+        .nth(1)
+        .expect("the command line names a root hash")
+        .to_owned()
 }
 
 /// Boots without a network card, for what does not come as far as the network.
