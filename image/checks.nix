@@ -36,37 +36,56 @@ let
       name = "vm-${builtins.replaceStrings [ "_" ] [ "-" ] test}";
     })
     (builtins.filter (file: builtins.match ".*\\.rs" file != null) (builtins.attrNames (builtins.readDir ../vm-tests/tests))));
+  # The whole tamper matrix, cases that no check runs included: `nix run .#tamper`.
+  tamper = import ./app.nix {
+    inherit debian;
+    name = "tamper";
+    tree = machineTree;
+    script = ./run/tamper.sh;
+    env = {
+      HOLDFAST_TESTS = tests;
+      HOLDFAST_IMAGE = "${image}/disk.img";
+      HOLDFAST_BIN = "${rust.appliance}/bin/holdfast";
+      HOLDFAST_SITE = docs;
+      HOLDFAST_OVMF = "/usr/share/OVMF";
+      HOLDFAST_KERNEL = "${kernel}/bzImage";
+      HOLDFAST_SIGN_SCRIPT = ./sign/sign.sh;
+    };
+  };
 in
 {
-  kernel-hardening = import ./hardening/kernel.nix { inherit debian kernel uki; };
-  unit-scores = import ./hardening/units.nix { inherit debian root; };
-  formats = formats.check;
+  inherit tests tamper;
+  checks = {
+    kernel-hardening = import ./hardening/kernel.nix { inherit debian kernel uki; };
+    unit-scores = import ./hardening/units.nix { inherit debian root; };
+    formats = formats.check;
 
-  sign = debian.run {
-    name = "sign";
-    tree = machineTree;
-    env = { inherit image; sign = ./sign/sign.sh; test = ./sign/test.sh; };
-    script = ". $test";
-  };
+    sign = debian.run {
+      name = "sign";
+      tree = machineTree;
+      env = { inherit image; sign = ./sign/sign.sh; test = ./sign/test.sh; };
+      script = ". $test";
+    };
 
-  # The image holds what the committed summary says and nothing else: growth is a decision.
-  image-manifest = debian.run {
-    name = "image-manifest";
-    tree = debian.tree "image";
-    env = { rootfs = root; summary = ./root/summary.txt; };
-    script = ''
-      manifest="$rootfs/manifest.tsv"
-      {
-        echo "# program, library: every ELF file. file, link, dir: how many. Written by the check image-manifest."
-        awk -F'\t' '$1 == "program" || $1 == "library" { split($3, mode, " "); print $1, $2, mode[1] }' "$manifest"
-        for kind in file link dir; do echo "$kind $(grep -c "^$kind" "$manifest")"; done
-      } > found
-      diff -u "$summary" found || { echo "the image is not what image/root/summary.txt says; if the change is meant, commit the lines above"; exit 1; }
-      awk -F'\t' '$1 != "link" { split($3, m, " "); if (m[1] ~ /^[1-7]...$/) { print "setuid, setgid or sticky: " $2; bad = 1 } } END { exit bad }' "$manifest"
-      if grep -E '	/usr/(s?bin|lib/systemd)/(sh|bash|dash|busybox|python[0-9.]*|perl|agetty|login|su|sudo|sshd|modprobe|insmod|apt|dpkg)	' "$manifest"; then echo "forbidden program"; exit 1; fi
-      [ $(stat -c %s "$rootfs/root.erofs") -le $((24 << 20)) ] || { echo "the root is larger than 24 MiB"; exit 1; }
-      echo "figure: root $(stat -c %s "$rootfs/root.erofs") bytes, $(grep -c ^program "$manifest") programs, $(grep -c ^library "$manifest") libraries, 0 setuid, 0 shells, $(( $(date +%s) - begin )) s"
-      touch "$out"
-    '';
-  };
-} // byFile
+    # The image holds what the committed summary says and nothing else: growth is a decision.
+    image-manifest = debian.run {
+      name = "image-manifest";
+      tree = debian.tree "image";
+      env = { rootfs = root; summary = ./root/summary.txt; };
+      script = ''
+        manifest="$rootfs/manifest.tsv"
+        {
+          echo "# program, library: every ELF file. file, link, dir: how many. Written by the check image-manifest."
+          awk -F'\t' '$1 == "program" || $1 == "library" { split($3, mode, " "); print $1, $2, mode[1] }' "$manifest"
+          for kind in file link dir; do echo "$kind $(grep -c "^$kind" "$manifest")"; done
+        } > found
+        diff -u "$summary" found || { echo "the image is not what image/root/summary.txt says; if the change is meant, commit the lines above"; exit 1; }
+        awk -F'\t' '$1 != "link" { split($3, m, " "); if (m[1] ~ /^[1-7]...$/) { print "setuid, setgid or sticky: " $2; bad = 1 } } END { exit bad }' "$manifest"
+        if grep -E '	/usr/(s?bin|lib/systemd)/(sh|bash|dash|busybox|python[0-9.]*|perl|agetty|login|su|sudo|sshd|modprobe|insmod|apt|dpkg)	' "$manifest"; then echo "forbidden program"; exit 1; fi
+        [ $(stat -c %s "$rootfs/root.erofs") -le $((24 << 20)) ] || { echo "the root is larger than 24 MiB"; exit 1; }
+        echo "figure: root $(stat -c %s "$rootfs/root.erofs") bytes, $(grep -c ^program "$manifest") programs, $(grep -c ^library "$manifest") libraries, 0 setuid, 0 shells, $(( $(date +%s) - begin )) s"
+        touch "$out"
+      '';
+    };
+  } // byFile;
+}

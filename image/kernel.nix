@@ -1,5 +1,5 @@
 # The kernel: Debian's newest linux-source of the suite, hardening/kernel/*.config on tinyconfig, clang with kCFI.
-{ debian }:
+{ debian, config }:
 let
   source = builtins.head (builtins.filter (package: package.package == "linux-source-6.12") debian.lock.packages);
 in
@@ -7,12 +7,7 @@ debian.run {
   name = "holdfast-kernel";
   tree = debian.tree "kernel";
   env = {
-    # Fragments and patches alone: what else lies beside them rebuilds no kernel.
-    config = builtins.path {
-      name = "kernel-config";
-      path = ../hardening/kernel;
-      filter = path: type: type == "directory" || builtins.match ".*\\.(config|patch)" path != null;
-    };
+    inherit config;
     # RANDSTRUCT takes its seed from /dev/urandom unless given one. This one is public: the lock's hash of the source
     # package. It hinders an exploit that was made for another kernel, and nobody who has read the lock.
     seed = builtins.hashString "sha256" "holdfast randstruct ${source.sha256}";

@@ -6,12 +6,18 @@ let
   debian = import ./debian { inherit system; };
   folder = name: path: builtins.path { inherit name path; };
 
-  kernel = import ./kernel.nix { inherit debian; };
+  # Fragments and patches alone: what else lies beside them rebuilds no kernel.
+  config = builtins.path {
+    name = "kernel-config";
+    path = ../hardening/kernel;
+    filter = path: type: type == "directory" || builtins.match ".*\\.(config|patch)" path != null;
+  };
+  units = folder "systemd-units" ../hardening/systemd;
+  kernel = import ./kernel.nix { inherit debian config; };
   rust = import ./rust.nix { inherit debian; };
   root = import ./root {
-    inherit debian version;
+    inherit debian version units;
     inherit (rust) appliance;
-    units = folder "systemd-units" ../hardening/systemd;
   };
   uki = import ./disk/verity.nix { inherit debian root kernel version; };
   image = import ./disk { inherit debian root uki version; };
@@ -31,6 +37,10 @@ let
     tree = machineTree;
     script = ./sign/sign.sh;
   };
+  reproduce = import ./reproduce {
+    inherit debian version config units;
+    built = { inherit kernel root uki image; inherit (rust) appliance; };
+  };
   bench = import ./bench.nix { inherit debian rust; };
   fuzz = import ./fuzz.nix { inherit debian rust; };
   sbom = import ./sbom { inherit debian rust root uki kernel version; };
@@ -38,7 +48,10 @@ let
   checks = {
     inherit (bench) site-1000;
     inherit (rust) fmt clippy unit supply;
-  } // import ./checks.nix { inherit debian rust root uki image kernel machineTree docs formats; };
+    reproducible = reproduce.check;
+    reproduce = reproduce.names;
+  } // machines.checks;
+  machines = import ./checks.nix { inherit debian rust root uki image kernel machineTree docs formats; };
   app = program: { type = "app"; inherit program; };
   # A file of the flake itself, run by the host's own tools: it works on a clone that has fetched nothing. Without its
   # context, since Nix 2.8 takes a program's context for derivations alone; the source is in the store already.
@@ -53,12 +66,19 @@ in
     bench = app "${bench.app}/bin/bench";
     fuzz = app "${fuzz.app}/bin/fuzz";
     formats = app "${formats.app}/bin/formats";
+    tamper = app "${machines.tamper}/bin/tamper";
+    reproduce = file "image/reproduce/reproduce";
     fetch = file "image/debian/fetch";
     relock = file "image/debian/relock";
   };
   legacyPackages.${system} = {
     inherit (rust) vendor dependencies;
     inherit root uki docs machine sbom;
+    inherit (machines) tests;
+    # The second build, piece by piece, for people who look for what differs.
+    second = { inherit (reproduce.second) appliance root uki image; };
+    compare = reproduce.compare;
+    everything = { inherit (reproduce.everything) kernel appliance root uki image; };
     trees = builtins.listToAttrs (map (name: { inherit name; value = debian.tree name; })
       (builtins.attrNames (builtins.fromJSON (builtins.readFile ./debian/closures.json))));
     # name, derivation and output of each check, for ./check's summary.

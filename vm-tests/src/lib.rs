@@ -28,6 +28,7 @@ pub mod program;
 pub mod qmp;
 pub mod site;
 pub mod spec;
+pub mod tamper;
 pub mod uki;
 
 pub use console::Console;
