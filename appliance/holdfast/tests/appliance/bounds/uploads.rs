@@ -46,29 +46,39 @@ fn an_upload_ends_when_its_device_is_revoked() {
     let code: serde_json::Value = serde_json::from_str(&code).unwrap();
     ok(&appliance.enrol_as("second", code["code"].as_str().unwrap()));
     let second = Device::of_state(&appliance, "second");
-    let blobs = [&b"before"[..], b"after"].map(|bytes| {
+    let named = |bytes: &[u8]| {
         let digest = BlobRef::of(bytes).sha256;
         (digest, blob(digest, bytes))
-    });
-    let length = blobs.iter().map(|(_, bytes)| bytes.len()).sum();
-    let mut upload = begin(&second, length);
+    };
+    // The first ones are large enough to be in the store before the upload ends, which tells that it is under way.
+    let (before, beside) = (named(&[1; 5_000_000]), named(&[2; 5_000_000]));
+    let after = named(b"after");
+    let mut upload = begin(&second, before.1.len() + after.1.len());
     // A large one as well, in the middle of it.
     let large = vec![5; 4_000_000];
     let large = blob(BlobRef::of(&large).sha256, &large);
-    let mut inside = begin(&second, large.len());
-    assert!(upload.say(&blobs[0].1) && inside.say(&large[..1_500_000]));
+    let mut inside = begin(&second, beside.1.len() + large.len());
+    assert!(upload.say(&before.1) && inside.say(&beside.1) && inside.say(&large[..1_500_000]));
+    let first = Device::enrolled(&appliance);
+    let missing = || {
+        let asked = [&before, &beside, &after].map(|(digest, _)| digest.to_string());
+        let asked = serde_json::to_vec(&asked).unwrap();
+        first.post("/v1/site/missing", &asked).text()
+    };
+    until("the uploads did not begin", || {
+        let missing = missing();
+        !missing.contains(&before.0.to_string()) && !missing.contains(&beside.0.to_string())
+    });
     ok(&appliance.holdfast(&["device", "revoke", &second.pin().to_string()]));
-    upload.say(&blobs[1].1);
+    upload.say(&after.1);
     inside.say(&large[1_500_000..]);
     for mut open in [upload, inside] {
         let answer = open.answer();
         assert_eq!(answer.status, 409, "{}", answer.text());
         assert!(answer.text().contains("revoked"));
     }
-    let asked = serde_json::to_vec(&[blobs[1].0.to_string()]).unwrap();
-    let first = Device::enrolled(&appliance);
-    let missing = first.post("/v1/site/missing", &asked).text();
-    assert!(missing.contains(&blobs[1].0.to_string()), "{missing}");
+    let missing = missing();
+    assert!(missing.contains(&after.0.to_string()), "{missing}");
 }
 
 #[test]
