@@ -18,7 +18,7 @@ use super::power::{self, Buttons, Stop};
 use super::ring::Ring;
 use super::setup::Outcome;
 use super::show::{Answered, Asked, Message, Reply};
-use super::{addresses, cmdline, metrics};
+use super::{addresses, cmdline, metrics, variables};
 use crate::serve::notify::Notify;
 
 /// How often addresses, input devices and set-up's outcome are looked at.
@@ -134,6 +134,13 @@ impl State {
         self.page.addresses = addresses::current();
         if self.page.outcome.is_none() {
             self.page.outcome = Outcome::load();
+            // systemd-sysctl was before set-up, which cannot look itself: it has a network of its own, with variables of
+            // its own.
+            if self.page.outcome.is_some()
+                && let Some(variables) = variables::current()
+            {
+                eprintln!("{variables}");
+            }
         }
         true
     }

@@ -10,7 +10,7 @@ use rustix::mount::{MountFlags, mount};
 use serde::{Deserialize, Serialize};
 
 use super::error::MachineError;
-use super::{console, data, network, sources, variables};
+use super::{console, data, network, sources};
 use crate::config::{Config, Credentials};
 
 const RUN: &str = "/run/holdfast";
@@ -62,10 +62,6 @@ impl Outcome {
 pub fn setup() -> Result<(), MachineError> {
     make_dir(Path::new(RUN))?;
     tell_root_hash()?;
-    // For the log; systemd-sysctl was before.
-    if let Some(variables) = variables::current() {
-        eprintln!("{variables}");
-    }
     let mut outcome = Outcome::default();
     let result = steps(&mut outcome);
     outcome.refused = result.as_ref().err().map(ToString::to_string);
