@@ -26,7 +26,6 @@ fn s3_flipped_byte_in_any_level_of_the_tree_is_stopped() {
 }
 
 #[test]
-#[ignore = "part of the whole matrix: nix run .#tamper"]
 fn s3_flipped_byte_in_the_folders_of_the_root_is_stopped() {
     let lab = Lab::new();
     let spec = lab.configured("inodes");
