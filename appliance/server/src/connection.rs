@@ -186,7 +186,7 @@ async fn serve(
             &gather,
             &seat,
             &limits,
-            device,
+            Speaks::Http2,
             stop,
         )
         .await;
@@ -203,11 +203,24 @@ async fn serve(
             &gather,
             &seat,
             &limits,
-            device,
+            if device {
+                Speaks::Device
+            } else {
+                Speaks::Http1
+            },
             stop,
         )
         .await;
     }
+}
+
+/// What is spoken over TLS.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Speaks {
+    Http1,
+    /// It closes in order by itself, or is closed on because it floods.
+    Http2,
+    Device,
 }
 
 /// Drives a connection to its end, which comes at a stop, for want of progress, and for another connection's sake too.
@@ -217,7 +230,7 @@ async fn drive<C: Future>(
     gather: &Gather<TlsStream<Corked>>,
     seat: &Seat,
     limits: &Limits,
-    device: bool,
+    speaks: Speaks,
     mut stop: watch::Receiver<bool>,
 ) {
     let progress = &seat.progress;
@@ -225,19 +238,30 @@ async fn drive<C: Future>(
     let old = tokio::time::sleep(limits.connection_time);
     let mut old = pin!(old);
     // A push may take as long as it needs.
-    let mut ages = !device;
+    let mut ages = speaks != Speaks::Device;
     let linger = loop {
         tokio::select! {
-            () = gather.turns(connection.as_mut()) => return,
-            _ = stop.wait_for(|stop| *stop) => break LINGER,
-            () = progress.stalled(limits.idle_time) => break LINGER,
-            () = progress.asked_to_leave() => break HURRY,
+            () = gather.turns(connection.as_mut()) => break None,
+            _ = stop.wait_for(|stop| *stop) => break Some(LINGER),
+            () = progress.stalled(limits.idle_time) => break Some(LINGER),
+            () = progress.asked_to_leave() => break Some(HURRY),
             () = old.as_mut(), if ages => {
                 // No more requests; what is on its way may arrive.
                 ages = false;
                 finish(connection.as_mut());
             }
         }
+    };
+    let Some(linger) = linger else {
+        // It has ended by itself, and may have left behind what the client is slow to take.
+        if speaks != Speaks::Http2 {
+            tokio::select! {
+                _ = tokio::time::timeout(limits.idle_time, gather.drain()) => {}
+                _ = stop.wait_for(|stop| *stop) => {}
+                () = progress.asked_to_leave() => {}
+            }
+        }
+        return;
     };
     finish(connection.as_mut());
     let _ = tokio::time::timeout(linger, gather.turns(connection)).await;

@@ -64,6 +64,19 @@ impl<S: AsyncWrite + Cork + Unpin> Gather<S> {
         .await;
     }
 
+    /// Sends all that waits, however long the client takes for it, and closes. For a connection that has ended: hyper
+    /// takes what was gathered for sent.
+    pub(crate) async fn drain(&self) {
+        std::future::poll_fn(|cx| {
+            let mut gathered = self.lock();
+            ready!(gathered.release(cx))?;
+            ready!(Pin::new(&mut gathered.io).poll_flush(cx))?;
+            Pin::new(&mut gathered.io).poll_shutdown(cx)
+        })
+        .await
+        .unwrap_or(());
+    }
+
     /// Sends what is held, as far as the client takes it. The task is woken when it takes more. An error comes back at
     /// the next write.
     fn send(&self, cx: &mut Context<'_>) {

@@ -13,10 +13,11 @@ use crate::digest::Digest;
 use crate::error::Error;
 use crate::versions::{Site, Version, active};
 
-/// Versions that one batch removes.
-const VERSIONS: usize = 32;
-/// Rows that one batch removes: their pages must find room before they give any.
-const ROWS: u64 = 64;
+/// Versions that one batch removes. Its pages must find room before they give any, on a disk that was filled up to the
+/// reserve too; so batches are small, and may use the last of it.
+const VERSIONS: usize = 8;
+/// Rows that one batch removes.
+const ROWS: u64 = 16;
 /// Blobs that one walk lists; what is beyond waits for the next.
 const LISTED: usize = 16 * 1024;
 
@@ -44,6 +45,7 @@ impl Site {
         let versions = self.versions()?;
         let old = versions.len().saturating_sub(keep.max(1));
         let mut batch = Batch::new();
+        batch.use_last_reserve();
         let mut gone = Vec::new();
         let numbers = versions.into_iter().take(old).map(|(number, _)| number);
         for number in numbers.filter(|number| !held(*number)).take(VERSIONS) {
@@ -122,6 +124,7 @@ impl Garbage {
     /// missing. What one batch cannot take is noted as an unfinished upload, which the next start removes too.
     fn take(&mut self, most: u64) -> Result<Batch, Error> {
         let mut batch = Batch::new();
+        batch.use_last_reserve();
         let mut rows = 0;
         while rows < most {
             let Some((key, blob)) = self.blobs.last() else {

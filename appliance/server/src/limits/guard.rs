@@ -203,6 +203,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.leaving.is_none() {
+            // What waits goes first, at the client's pace: only then does its time to hear of the end begin.
+            let _ = ready!(Pin::new(&mut this.io).poll_shutdown(cx));
+        }
         let leaving = this.leaving.get_or_insert_with(Leaving::new);
         let _ = ready!(leaving.poll(&mut this.io, cx));
         Poll::Ready(Ok(()))

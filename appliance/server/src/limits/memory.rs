@@ -15,7 +15,7 @@ const CONNECTION: u64 = 162 * 1024;
 /// An answer on its way.
 const ANSWER: u64 = 9 * 1024;
 /// A large answer on its way: a chunk, and the piece that goes out.
-const LARGE: u64 = 1024 * 1024 + 64 * 1024;
+const LARGE: u64 = 1024 * 1024 + 256 * 1024;
 /// Parts of the whole that the factor is counted in.
 const PARTS: u64 = 1000;
 /// The smallest factor, at which a site can still be served.

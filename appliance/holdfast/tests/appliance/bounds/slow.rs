@@ -1,6 +1,6 @@
 //! Clients that are slow, or silent.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -120,4 +120,32 @@ fn slow_and_silent_clients_are_shed() {
         descriptors(&appliance) <= before
     });
     drop((unread, shut));
+}
+
+/// What the server has in its hands when it is done with a connection still goes to a client that is slow to take it.
+#[test]
+fn slow_clients_get_the_end_of_their_answer() {
+    let appliance = Appliance::start_with("[limits]\nheader_s = 2\n").enrolled();
+    let large: Vec<u8> = (0..400_000_u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
+    appliance.push(&[("index.html", b"small"), ("large.bin", &large)]);
+    let host = appliance.authority();
+    for fields in ["Connection: close\r\n", ""] {
+        let mut stream = connect(appliance.address(), browser(&[b"http/1.1"]));
+        rustix::net::sockopt::set_socket_recv_buffer_size(&stream.sock, 4096).unwrap();
+        let request = format!("GET /large.bin HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.flush().unwrap();
+        let mut got = Vec::new();
+        let mut piece = [0; 16 * 1024];
+        // Some 100 KiB a second; on a connection that stays the server ends it after `header_s`, when all has come.
+        while let Ok(length @ 1..) = stream.read(&mut piece) {
+            got.extend_from_slice(&piece[..length]);
+            std::thread::sleep(Duration::from_millis(150));
+        }
+        let head = got.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        assert_eq!(got.len() - head - 4, large.len(), "{fields:?}");
+        assert!(got[head + 4..] == large, "{fields:?}");
+    }
 }
