@@ -20,7 +20,7 @@ use tokio_rustls::server::TlsStream;
 use crate::body::Outgoing;
 use crate::cork::Corked;
 use crate::enrolment::proof::{Binding, EXPORTER_LABEL};
-use crate::gather::Gather;
+use crate::gather::{Gather, RECORDS};
 use crate::limits::{Arrival, Earned, Guard, Limits, Seat};
 use crate::pin::Pin;
 use crate::progress::Pace;
@@ -36,8 +36,8 @@ const HURRY: Duration = Duration::from_millis(200);
 /// Pause after a failed accept, such as one for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Most bytes of a connection's encrypted answers that wait for the kernel to take them: full records (RFC 8446, section
-/// 5.2: 5 bytes of header, 16 KiB, 1 of the inner type, 16 of AEAD tag), so that no short one comes between.
-const TLS_BUFFER: usize = 3 * (5 + 16 * 1024 + 1 + 16);
+/// 5.2: 5 bytes of header, 16 KiB, 1 of the inner type, 16 of AEAD tag). [`Gather`] hands on no more than that at once.
+const TLS_BUFFER: usize = RECORDS * (5 + 16 * 1024 + 1 + 16);
 /// The windows that an HTTP/2 client may fill before we have read (RFC 9113, section 6.9.2; the smallest possible for
 /// a connection).
 const WINDOW: u32 = 65_535;

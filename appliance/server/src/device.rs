@@ -59,7 +59,7 @@ pub(crate) fn still_enrolled(store: &Store, pin: &Pin) -> Result<(), Rejection> 
     if is_enrolled(&store.snapshot()?, pin)? {
         return Ok(());
     }
-    let why = "This device was revoked meanwhile; nothing was changed.";
+    let why = "This device was revoked meanwhile. The site and its versions are as they were.";
     Err(Rejection::Conflict(why.to_owned()))
 }
 

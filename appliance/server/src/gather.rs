@@ -18,6 +18,8 @@ use crate::cork::Cork;
 
 /// Most bytes of a TLS record (RFC 8446, section 5.1). Fewer than that are held, for each connection.
 const RECORD: usize = 16 * 1024;
+/// Most records of a connection's that are encrypted and wait for the kernel to take them.
+pub(crate) const RECORDS: usize = 3;
 /// Most bytes of memory that an idle connection keeps for the next answer.
 const KEPT: usize = 4 * 1024;
 /// Most pieces of one write that are looked at. hyper writes the rest again.
@@ -151,11 +153,12 @@ impl<S: AsyncWrite + Cork + Unpin> Gathered<S> {
                 return Poll::Ready(Ok(length));
             }
             let records = all.saturating_sub(all.checked_rem(RECORD).unwrap_or_default());
+            // No more than TLS holds, so that it does not fill up with a piece of a record.
+            let records = records.min(RECORDS.saturating_mul(RECORD));
             let sent = ready!(self.hand_on(cx, pieces, records))?;
             let taken = sent.saturating_sub(waiting);
             self.went(sent.min(waiting));
-            if sent == records {
-                // Less than a record.
+            if all.saturating_sub(sent) < RECORD {
                 self.hold(pieces, taken, length.saturating_sub(taken));
                 return Poll::Ready(Ok(length));
             }

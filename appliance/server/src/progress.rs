@@ -149,6 +149,14 @@ impl Pace {
         }
     }
 
+    /// Leaves out the time since `since`, in which the other side had nothing to do.
+    pub(crate) fn leave_out(&mut self, since: Instant) {
+        self.start = self
+            .start
+            .checked_add(since.elapsed())
+            .unwrap_or(self.start);
+    }
+
     /// Whether what came before was taken fast enough for `more` to be handed over: in each window by itself, so that
     /// nobody lives on what was taken fast at the beginning.
     pub(crate) fn keeps_up(&mut self, more: u64) -> bool {

@@ -88,7 +88,8 @@ pub(crate) async fn answer(
         }
     };
     // limits: what is on its way holds memory until the client has taken it
-    let held = match hold(shared, connection, response.body_mut()).await {
+    let web_head = context.head && context.voice != Voice::Api;
+    let held = match hold(shared, connection, response.body_mut(), web_head).await {
         Ok(held) => Some(held),
         Err(busy) => {
             let ends = response.headers_mut().remove(CONNECTION);
@@ -106,15 +107,16 @@ pub(crate) async fn answer(
     (response, held, end)
 }
 
-/// An answer's part in what may be on its way at once. A large one waits a while for its place.
+/// An answer's part in what may be on its way at once. A large one waits a while for its place; the head of one needs none.
 async fn hold(
     shared: &Shared,
     connection: &Connection,
     body: &mut Body,
+    head: bool,
 ) -> Result<Held, Rejection> {
     let peer = connection.peer.ip();
     let held = shared.limits.answer(peer)?;
-    if let Some(large) = body.large() {
+    if let Some(large) = body.large().filter(|_| !head) {
         let place = shared.limits.large.take(peer).await;
         large.admit(place.ok_or(Rejection::Busy)?);
     }

@@ -6,18 +6,18 @@
 
 use std::collections::HashSet;
 
-use holdfast_store::{Batch, Record as _};
+use holdfast_store::{Batch, LAST_CHANGES, Record as _};
 
 use crate::blobs::{Blob, CHUNK, CHUNKS, Unfinished, chunk_key};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::versions::{Site, Version, active};
 
-/// Versions that one batch removes. Its pages must find room before they give any, on a disk that was filled up to the
-/// reserve too; so batches are small, and may use the last of it.
-const VERSIONS: usize = 8;
-/// Rows that one batch removes.
-const ROWS: u64 = 16;
+/// Versions that one batch removes, each with an audit event. Its pages must find room before they give any, on a disk that
+/// was filled up to the reserve too; so batches are small, and may use the last of it.
+const VERSIONS: usize = LAST_CHANGES / 3;
+/// Rows that one batch removes; one more is written.
+const ROWS: u64 = LAST_CHANGES as u64 - 1;
 /// Blobs that one walk lists; what is beyond waits for the next.
 const LISTED: usize = 16 * 1024;
 

@@ -84,7 +84,8 @@ impl Batch {
         self
     }
 
-    /// May use the last of the reserve, where it is small. For what takes power away or gives it back, and comes seldom.
+    /// May use the last of the reserve, where it is small: of at most [`crate::LAST_CHANGES`] changes there is room for one,
+    /// whatever others have written. For what takes power away or gives it back, or frees room, and comes seldom.
     pub fn use_last_reserve(&mut self) -> &mut Self {
         self.claim = Claim::Last;
         self

@@ -17,6 +17,8 @@ const RESERVE: u64 = 8 << 20;
 const RESERVE_USUAL: u64 = 4 << 20;
 /// Left free by all, for the engine's own bookkeeping in one transaction.
 const RESERVE_LAST: u64 = 2 << 20;
+/// Changes of one batch that the last of the reserve has room for, when all others have written what they can.
+pub const LAST_CHANGES: usize = 24;
 /// Batches below this, together, are small.
 const SMALL: u64 = 64 << 10;
 /// Pages of tree that one change may rewrite.
@@ -114,6 +116,17 @@ mod tests {
         assert!(large > RESERVE, "{large}");
         enough(RESERVE, small).unwrap();
         assert!(enough(RESERVE, large).is_err());
+    }
+
+    #[test]
+    fn removals_have_room_when_all_others_have_written_what_they_can() {
+        let mut batch = Batch::new();
+        batch.use_last_reserve();
+        for number in 0..LAST_CHANGES as u64 {
+            batch.delete(Table::plain("t"), number.to_be_bytes());
+        }
+        let ring = KeyRing::new(RootKey::from_bytes(&[7; 32]).unwrap(), Suite::Aes256Gcm);
+        enough(RESERVE_USUAL, needed(&[batch.seal(&ring).unwrap()])).unwrap();
     }
 
     fn of(bytes: usize, claim: fn(&mut Batch) -> &mut Batch) -> SealedBatch {

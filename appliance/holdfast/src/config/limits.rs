@@ -108,6 +108,10 @@ pub(super) fn limits(
     )?;
     count(&mut limits.large, &table.large, 2..=10_000)?;
     count(&mut limits.large_each, &table.large_each, 1..=10_000)?;
+    // The share of one is at most the whole.
+    limits.connections_each = limits.connections_each.min(limits.connections);
+    limits.answers_each = limits.answers_each.min(limits.answers);
+    limits.large_each = limits.large_each.min(limits.large);
     mib(&mut limits.small_bytes, &table.small_mib)?;
     mib(&mut limits.cache_bytes, &table.cache_mib)?;
     if let Some(streams) = number(&table.streams, 1..=1000)? {
@@ -242,6 +246,14 @@ mod tests {
         assert_eq!(set, expected);
         assert_ne!(small, Limits::default());
         assert_eq!(Config::parse_with(origin, &small).unwrap().limits, small);
+    }
+
+    #[test]
+    fn the_share_of_one_is_at_most_the_whole() {
+        let set = parse("[limits]\nlarge = 3\nlarge_each = 9\nconnections = 100\nanswers = 200\n");
+        let set = set.unwrap();
+        assert_eq!((set.large, set.large_each), (3, 3));
+        assert_eq!((set.connections_each, set.answers_each), (100, 200));
     }
 
     #[test]

@@ -27,16 +27,23 @@ pub struct Before {
 ///
 /// A run without a record, such as one that a power cut ended, shows by a start without a stop behind it.
 pub fn before_this_run(data: &Path, store: &Store) -> Result<Before, Failure> {
-    let kept = record_exit::read(data).unwrap_or_else(|error| {
+    let runs = match Runs::find(store)? {
+        Some(runs) => runs,
+        None => of_events(store)?,
+    };
+    let read = record_exit::read(data);
+    // What cannot be read now may be read at the next start, and must not be told a second time then.
+    let told_before = if read.is_err() {
+        runs.told.clone()
+    } else {
+        Vec::new()
+    };
+    let kept = read.unwrap_or_else(|error| {
         eprintln!(
             "holdfast: how the last run ended cannot be read ({error}); it counts as not recorded"
         );
         Vec::new()
     });
-    let runs = match Runs::find(store)? {
-        Some(runs) => runs,
-        None => of_events(store)?,
-    };
     let mut ended: Vec<_> = kept
         .iter()
         .filter(|exit| !runs.told.iter().any(|told| told == exit.run()))
@@ -65,7 +72,11 @@ pub fn before_this_run(data: &Path, store: &Store) -> Result<Before, Failure> {
     Ok(Before {
         last,
         ended,
-        told: kept.iter().map(|exit| exit.run().to_owned()).collect(),
+        told: kept
+            .iter()
+            .map(|exit| exit.run().to_owned())
+            .chain(told_before)
+            .collect(),
     })
 }
 

@@ -94,6 +94,15 @@ fn tell(memory: u64, limits: &Limits) {
         "in_force": in_force(limits),
     });
     eprintln!("{line}");
+    let needs = limits.needs_memory();
+    if needs > memory {
+        eprintln!(
+            "holdfast: at the worst, clients can make the machine need {} MiB, and it has {} MiB: it may then end the server and \
+             start it anew. Give it more memory, or lower the numbers under [limits] of holdfast.toml",
+            needs >> 20,
+            memory >> 20
+        );
+    }
 }
 
 fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<End, Failure> {

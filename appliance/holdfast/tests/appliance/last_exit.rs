@@ -87,8 +87,17 @@ fn clean_stop_is_no_alarm_and_no_end_is_told_twice() {
         (&last["how"], &last["clean"]),
         (&"clean stop".into(), &true.into())
     );
-    // Another start with nothing new to tell.
+    // Another start with nothing new to tell, and one that cannot read what was kept.
     appliance.stop();
+    appliance.boot_again();
+    appliance.stop();
+    let kept = appliance.path("data/last-exit.json");
+    let aside = appliance.path("data/aside");
+    std::fs::rename(&kept, &aside).unwrap();
+    std::fs::write(&kept, "{").unwrap();
+    appliance.boot_again();
+    appliance.stop();
+    std::fs::rename(&aside, &kept).unwrap();
     appliance.boot_again();
     appliance.stop();
     let told = told(&appliance);

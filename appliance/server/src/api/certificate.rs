@@ -83,6 +83,7 @@ pub(crate) async fn remove(
     let fallback = &shared.keys.fallback;
     let side = WebSide::new(fallback).map_err(|error| Rejection::Internal(error.to_string()))?;
     let mut batch = Batch::new();
+    batch.use_last_reserve();
     batch.delete(Installed::TABLE, Installed::KEY);
     // One that is kept but was not used (its names no longer fit) is not the one that is shown.
     let what = match shown.source {

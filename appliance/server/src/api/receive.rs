@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use crate::limits::Limits;
 use crate::progress::Pace;
@@ -62,6 +63,8 @@ pub(super) struct Stream {
     body: Incoming,
     held: Bytes,
     pace: Pace,
+    /// When the last piece was handed out: what is done with it until the next is asked for is not the client's time.
+    handed: Instant,
 }
 
 impl Stream {
@@ -71,11 +74,19 @@ impl Stream {
             pace: Pace::new(limits, std::time::Instant::now()),
             body,
             held: Bytes::new(),
+            handed: Instant::now(),
         }
     }
 
     /// Some bytes, at most `most`; none at the end.
     pub(super) async fn some(&mut self, most: usize) -> Result<Bytes, Rejection> {
+        self.pace.leave_out(self.handed);
+        let piece = self.next(most).await;
+        self.handed = Instant::now();
+        piece
+    }
+
+    async fn next(&mut self, most: usize) -> Result<Bytes, Rejection> {
         while self.held.is_empty() {
             let frame = tokio::time::timeout(IDLE, self.body.frame()).await;
             match frame.map_err(|_| Rejection::Slow)? {

@@ -53,6 +53,13 @@ impl Limits {
         }
     }
 
+    /// Bytes of memory that a machine needs to have for the worst that clients can do.
+    #[must_use]
+    pub fn needs_memory(&self) -> u64 {
+        let rest = OTHERS.saturating_add(ITSELF);
+        self.worst_case().saturating_add(rest)
+    }
+
     /// Bytes that all clients together can make the process hold, beside what it holds anyway.
     #[must_use]
     pub fn worst_case(&self) -> u64 {
@@ -84,7 +91,7 @@ mod tests {
     fn the_worst_case_fits_the_memory() {
         for mib in [128, 160, 192, 256, 300, 384, 512, 1024, 4096] {
             let limits = Limits::for_memory(mib * MIB);
-            let all = limits.worst_case() + ITSELF + OTHERS;
+            let all = limits.needs_memory();
             println!(
                 "figure: {mib} MiB: connections {} (each {}, handshakes {}), answers {} (each {}), large {} (each {}), \
                  small {} KiB, cache {} KiB; worst case {} MiB",
@@ -108,6 +115,8 @@ mod tests {
         assert_eq!(Limits::for_memory(1 << 30), Limits::default());
         assert_eq!(Limits::for_memory(u64::MAX), Limits::default());
         let least = Limits::for_memory(0);
+        // Then the log says so at start.
+        assert!(least.needs_memory() > 96 * MIB);
         assert!(least.connections >= 64 && least.connections_each >= 16);
         assert!(least.large_each >= 1 && least.handshakes_each >= 16);
         assert!(least.answers_each >= 64);

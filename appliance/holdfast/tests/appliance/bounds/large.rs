@@ -29,6 +29,8 @@ fn large_answers_that_nobody_takes_are_bounded() {
     });
     assert_eq!(refused.unwrap().header("retry-after"), Some("5"));
     assert_eq!(appliance.get("/").text(), "small");
+    // The head of one holds no memory, and needs no place.
+    assert_eq!(appliance.ask("HEAD", "/large.bin", "").status, 200);
     drop(stalled);
     until("room was not given back", || {
         appliance.get("/large.bin").body == large
