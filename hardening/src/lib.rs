@@ -19,6 +19,8 @@ mod system_calls;
 
 use std::fs;
 
+use seccompiler::BpfProgram;
+
 pub use error::Error;
 
 /// Every version of Landlock from this one on restricts opening, removing and truncating files.
@@ -50,7 +52,7 @@ pub struct Report {
 /// # Errors
 /// The first step that failed, or a second thread. The process has then lost part of its power and must end.
 pub fn enter(limits: &Limits) -> Result<Report, Error> {
-    enter_without(limits, None)
+    enter_with(limits, &Filters::compile()?)
 }
 
 /// As [`enter`], with one entry of the system calls' table fewer, by its place: so the tests show that each is needed.
@@ -59,12 +61,47 @@ pub fn enter(limits: &Limits) -> Result<Report, Error> {
 /// Those of [`enter`].
 #[doc(hidden)]
 pub fn enter_without(limits: &Limits, entry: Option<usize>) -> Result<Report, Error> {
-    let filters = system_calls::compile(entry)?;
+    enter_with(limits, &Filters(system_calls::compile(entry)?))
+}
+
+/// The system call filters, compiled: once for the process and for all children that try them before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filters(Vec<BpfProgram>);
+
+impl Filters {
+    /// Compiles the table.
+    ///
+    /// # Errors
+    /// A table that does not compile for this processor.
+    pub fn compile() -> Result<Self, Error> {
+        system_calls::compile(None).map(Self)
+    }
+
+    /// As text, to be passed to another process.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        system_calls::to_text(&self.0)
+    }
+
+    /// Reads what [`Filters::to_text`] wrote.
+    ///
+    /// # Errors
+    /// Text that is cut or altered.
+    pub fn from_text(text: &str) -> Result<Self, Error> {
+        system_calls::from_text(text).map(Self)
+    }
+}
+
+/// As [`enter`], with filters that were compiled before.
+///
+/// # Errors
+/// Those of [`enter`].
+pub fn enter_with(limits: &Limits, filters: &Filters) -> Result<Report, Error> {
     only_thread()?;
     privileges::limit_resources(limits)?;
     let bounding_set_empty = privileges::drop_all()?;
     let landlock_abi = files::restrict(limits.landlock.max(LANDLOCK_FILES))?;
-    system_calls::restrict(&filters)?;
+    system_calls::restrict(&filters.0)?;
     Ok(Report {
         landlock_abi,
         bounding_set_empty,

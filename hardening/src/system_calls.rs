@@ -9,7 +9,7 @@
 
 use std::io::Cursor;
 
-use seccompiler::{BpfProgram, TargetArch, apply_filter, compile_from_json};
+use seccompiler::{BpfProgram, TargetArch, apply_filter, compile_from_json, sock_filter};
 use serde_json::Value;
 
 use crate::Error;
@@ -53,6 +53,48 @@ pub(crate) fn compile(without: Option<usize>) -> Result<Vec<BpfProgram>, Error> 
     let taken = ORDER.map(|name| filters.remove(name));
     let taken: Option<Vec<_>> = taken.into_iter().collect();
     taken.ok_or_else(|| wrong(&"a filter is missing"))
+}
+
+/// Hexadecimal digits of one instruction: its code (4), both jumps (2 each), its operand (8).
+const DIGITS: usize = 16;
+
+/// The filters as text, for the command line of a child: the instructions in hexadecimal, a colon between filters.
+pub(crate) fn to_text(filters: &[BpfProgram]) -> String {
+    let texts: Vec<String> = filters
+        .iter()
+        .map(|filter| {
+            filter
+                .iter()
+                .map(|i| format!("{:04x}{:02x}{:02x}{:08x}", i.code, i.jt, i.jf, i.k))
+                .collect()
+        })
+        .collect();
+    texts.join(":")
+}
+
+/// Reads what [`to_text`] wrote.
+pub(crate) fn from_text(text: &str) -> Result<Vec<BpfProgram>, Error> {
+    let filters: Option<Vec<_>> = text.split(':').map(program).collect();
+    filters
+        .filter(|filters| filters.len() == ORDER.len())
+        .ok_or_else(|| Error::Table("the filters that were passed are cut or altered".to_owned()))
+}
+
+fn program(text: &str) -> Option<BpfProgram> {
+    let whole = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let words = text.as_bytes().chunks(DIGITS).map(|word| {
+        let word = std::str::from_utf8(word).ok()?;
+        let (code, rest) = word.split_at_checked(4)?;
+        let (jt, rest) = rest.split_at_checked(2)?;
+        let (jf, k) = rest.split_at_checked(2)?;
+        Some(sock_filter {
+            code: u16::from_str_radix(code, 16).ok()?,
+            jt: u8::from_str_radix(jt, 16).ok()?,
+            jf: u8::from_str_radix(jf, 16).ok()?,
+            k: u32::from_str_radix(k, 16).ok().filter(|_| k.len() == 8)?,
+        })
+    });
+    words.collect::<Option<_>>().filter(|_| whole)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 # Assemble the root: what units.list names, the libraries that those programs need, and our binary. Then one erofs.
 #   $debian   unpacked Debian packages      $units    hardening/systemd
 #   $binary   the holdfast binary           $version  of the release
+#   $probe    the program of the sandbox check
 root="$PWD/root"
 why="$PWD/why"
 : > "$why"
@@ -48,6 +49,8 @@ done < "$units/units.list"
 
 install -Dm755 "$binary" "$root/usr/bin/holdfast"
 note /usr/bin/holdfast "the one process, and its two narrow helpers"
+install -Dm755 "$probe" "$root/usr/lib/holdfast/sandbox-probe"
+note /usr/lib/holdfast/sandbox-probe "tries one act that the server must not be able to do, at each start"
 
 # Libraries: what the programs say that they need, and what those need in turn. Optional ones that systemd would open at
 # run time (compression, passwords, containers, TPM tools) stay out.

@@ -7,6 +7,7 @@ debian.run {
     inherit units version;
     debian = debian.tree "root";
     binary = "${appliance}/bin/holdfast";
+    probe = "${appliance}/libexec/sandbox-probe";
     build = ./build.sh;
   };
   script = ". $build";

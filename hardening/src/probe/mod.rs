@@ -12,6 +12,7 @@ mod network;
 mod opening;
 mod paths;
 mod processes;
+pub mod program;
 mod unit;
 
 use std::io::{self, Write as _};

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use seccompiler::{BpfProgram, sock_filter};
 use serde_json::Value;
 
-use super::{TABLE, compile};
+use super::{TABLE, compile, from_text, to_text};
 
 const ALLOW: u32 = 0x7fff_0000;
 const KILL: u32 = 0x8000_0000;
@@ -252,5 +252,25 @@ fn every_rule_says_why() {
             let why = entry["comment"].as_str().unwrap_or_default();
             assert!(why.len() > 5, "{entry}");
         }
+    }
+}
+
+#[test]
+fn filters_come_back_from_their_text_and_an_altered_text_is_refused() {
+    let filters = compile(None).unwrap();
+    let text = to_text(&filters);
+    assert_eq!(from_text(&text).unwrap(), filters);
+    let last = text.len() - 1;
+    for altered in [
+        "",
+        &text[..last],
+        &text[..text.find(':').unwrap()],
+        &format!("{text}0"),
+        &format!("{text}:"),
+        &format!("{text}:{text}"),
+        &format!("{}g", &text[..last]),
+        &text.replacen("00", "+0", 1),
+    ] {
+        assert!(from_text(altered).is_err(), "{altered}");
     }
 }

@@ -6,12 +6,18 @@ use std::path::Path;
 use std::process::Stdio;
 
 use holdfast_hardening::probe::{self, End};
-use holdfast_hardening::{Error, LANDLOCK_FILES, Limits, enter as give_up, probe::Finding};
+use holdfast_hardening::{
+    Error, Filters, LANDLOCK_FILES, Limits, enter as give_up, probe::Finding,
+};
 
 use crate::{LIMITS, Test, command, enter, folder, told};
 
 pub const TESTS: &[Test] = &[
     ("every_forbidden_act_is_stopped", every_act_is_stopped),
+    (
+        "the_images_program_tries_the_same_acts_and_refuses_altered_filters",
+        program_tries_the_same,
+    ),
     (
         "probe_notices_what_is_not_stopped",
         unconfined_act_is_noticed,
@@ -65,6 +71,29 @@ fn findings(prefix: &str) -> Vec<Finding> {
         .count();
     assert_eq!(left, 1, "the probe leaves nothing behind");
     found
+}
+
+fn program_tries_the_same() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    std::fs::write(data.join("store.redb"), "").unwrap();
+    let filters = Filters::compile().unwrap().to_text();
+    let tried = |filters: &str| {
+        let by = |act: &str| {
+            let program = env!("CARGO_BIN_EXE_sandbox-probe");
+            probe::program::command(program, act, &data, &LIMITS, filters)
+        };
+        probe::check(by).unwrap()
+    };
+    let stopped = |finding: &&Finding| finding.is_stopped();
+    let found = tried(&filters);
+    let through: Vec<_> = found.iter().filter(|f| !f.is_stopped()).collect();
+    assert!(through.is_empty(), "{through:#?}");
+    let names = |found: &[Finding]| found.iter().map(|f| f.act.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&found), names(&findings(INSIDE)));
+    // With filters that cannot be read nothing was tried, and nothing counts as stopped but what the table alone shows.
+    let cut = tried(&filters[1..]);
+    assert_eq!(cut.iter().filter(stopped).count(), probe::BY_TABLE.len());
 }
 
 fn every_act_is_stopped() {

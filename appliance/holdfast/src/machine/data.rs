@@ -28,12 +28,28 @@ const STILL_TO_USE: Duration = Duration::from_millis(500);
 const STILL_TO_MAKE: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(100);
 
-/// Finds or makes the data partition and mounts it. Returns its data id.
+/// Which disks were there, and since when no other has come up.
+pub struct Look {
+    disks: Vec<Disk>,
+    changed: Instant,
+}
+
+impl Look {
+    /// Looks for the first time: the earlier, the shorter the wait in [`bring_up`].
+    #[must_use]
+    pub fn first() -> Self {
+        let disks = disks::list();
+        let changed = Instant::now();
+        Self { disks, changed }
+    }
+}
+
+/// Finds or makes the data partition and mounts it. Returns its data id. `look` is the first at the disks.
 ///
 /// # Errors
 /// A refusal of the plan, or what failed.
-pub fn bring_up(data_id: Option<Uuid>) -> Result<Uuid, MachineError> {
-    let (disks, views, plan) = settle(data_id)?;
+pub fn bring_up(data_id: Option<Uuid>, look: Look) -> Result<Uuid, MachineError> {
+    let (disks, views, plan) = settle(data_id, look)?;
     let (index, number, existing) = match plan {
         Plan::Use { disk, number, .. } | Plan::Format { disk, number } => (disk, number, true),
         Plan::Create { disk, number, .. } => (disk, number, false),
@@ -110,10 +126,15 @@ pub fn unmount() -> Result<(), MachineError> {
 }
 
 /// Waits until the disks are complete enough for the plan, but never long.
-fn settle(data_id: Option<Uuid>) -> Result<(Vec<Disk>, Vec<DiskView>, Plan), MachineError> {
+fn settle(
+    data_id: Option<Uuid>,
+    look: Look,
+) -> Result<(Vec<Disk>, Vec<DiskView>, Plan), MachineError> {
     let began = Instant::now();
-    let mut disks = disks::list();
-    let mut changed = Instant::now();
+    let Look {
+        mut disks,
+        mut changed,
+    } = look;
     loop {
         let root = disks::root_disk();
         let views: Vec<_> = disks

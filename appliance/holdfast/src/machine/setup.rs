@@ -81,6 +81,7 @@ fn tell_root_hash() -> Result<(), MachineError> {
 }
 
 fn steps(outcome: &mut Outcome) -> Result<(), MachineError> {
+    let look = data::Look::first();
     let gathered = sources::gather()?;
     outcome.ignored = gathered.ignored;
     outcome.sources = gathered.sources();
@@ -88,7 +89,7 @@ fn steps(outcome: &mut Outcome) -> Result<(), MachineError> {
     outcome.site = Some(config.origin.site.to_string());
     outcome.portal = Some(config.origin.portal.to_string());
     write_network(&config)?;
-    let id = data::bring_up(config.data_id)?.to_string();
+    let id = data::bring_up(config.data_id, look)?.to_string();
     console::print(&format!("holdfast: data id {id}\n"));
     outcome.data_id = Some(id);
     Ok(())

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use holdfast_hardening::{LANDLOCK_FILES, LANDLOCK_SIGNALS, Limits};
+use holdfast_hardening::{Filters, LANDLOCK_FILES, LANDLOCK_SIGNALS, Limits, enter_with};
 
 use crate::Failure;
 use crate::cli::ServeArgs;
+use crate::sandbox::{self, By};
 
 /// Its modification time is the image's build time (systemd reads it the same way).
 const CLOCK_EPOCH: &str = "/usr/lib/clock-epoch";
@@ -73,11 +74,17 @@ pub fn limits() -> Limits {
 /// (`getrandom_backend` in image/rust-env.sh), and a dynamic one the C library.
 pub fn enter_sandbox(data: &Path) -> Result<(), Failure> {
     let limits = limits();
+    let filters = Filters::compile()?;
+    let by = if root_hash().is_some() {
+        By::Probe(&filters)
+    } else {
+        By::Own
+    };
     if root_hash().is_some() {
-        crate::sandbox::unit_at_start(data, &limits)?;
+        sandbox::unit_at_start(data, &limits, by)?;
     }
-    crate::sandbox::at_start(data, &limits)?;
-    let report = holdfast_hardening::enter(&limits)?;
+    sandbox::at_start(data, &limits, by)?;
+    let report = enter_with(&limits, &filters)?;
     eprintln!(
         "{{\"kind\":\"sandbox\",\"landlock_abi\":{},\"bounding_set_empty\":{}}}",
         report.landlock_abi, report.bounding_set_empty
