@@ -68,6 +68,8 @@ let
       HOLDFAST_OVMF = "/usr/share/OVMF";
       HOLDFAST_KERNEL = "${kernel}/bzImage";
       HOLDFAST_SIGN_SCRIPT = ./sign/sign.sh;
+      HOLDFAST_LAB_IMAGE = "${lab}/disk.img";
+      HOLDFAST_E2FSPROGS = debian.tree "root";
     };
   };
 in
