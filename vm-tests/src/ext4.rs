@@ -57,7 +57,7 @@ pub fn put(disk: &Path, partition: &Partition, folder: &str, files: &[(&str, u32
     // It ends well whatever its commands did.
     for (path, mode) in &modes {
         let found = run(debugfs().args(["-R", &format!("stat {path}")]).arg(&place));
-        let wanted = format!("Mode:  {:04o}", mode & 0o7777);
+        let wanted = format!("Mode:  0{:o} ", mode & 0o7777);
         assert!(found.contains(&wanted), "{path}: not {wanted}:\n{found}");
     }
 }

@@ -109,7 +109,7 @@ fn machine_whose_first_process_hangs_is_reset_by_its_watchdog() {
     machine.wait_serving();
     let hung = Instant::now();
     pull(crash, Duration::from_secs(5));
-    machine.console.wait(&["Freezing execution"], limit(30));
+    // PID 1 says that it stands still to the journal alone. Of what follows only the device's time-out makes this event.
     let event = machine.qmp.event("WATCHDOG", limit(90));
     let event = event.unwrap_or_else(|| panic!("no reset:\n{}", machine.console.tail(60)));
     assert_eq!(event["data"]["action"], "reset", "{event}");
