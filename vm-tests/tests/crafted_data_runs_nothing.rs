@@ -1,7 +1,7 @@
 //! A data partition that somebody else has written runs nothing: programs, a set-user-id program of root, a program for the
 //! loader and a device file are put there on the host, and root itself is refused by the mount, in a machine that brings units
-//! which try it without any sandbox. The same files run where a unit lifts the mount's options: they are what they claim to be.
-//! For the site they do not matter.
+//! which try it without any sandbox. The same programs run where a unit lifts noexec, and the same device works from /dev: they are
+//! what they claim to be. For the site they do not matter.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -38,7 +38,7 @@ const ENDS: [(&str, &str); 7] = [
     // The loader's own.
     ("lab-loaded.service", "status=127/"),
     ("lab-loaded-allowed.service", "Finished "),
-    // It ran, and not as root.
+    // It ran, and not as root: nosuid, and PID 1's own NoNewPrivileges=, which cannot be told apart here.
     ("lab-setuid-allowed.service", "status=1/FAILURE"),
     ("lab-device.service", "status=208/STDIN"),
     ("lab-device-allowed.service", "Finished "),
@@ -106,7 +106,7 @@ fn programs_and_devices_of_a_crafted_data_partition_are_refused_by_its_mount() {
     assert_eq!(check["options"], check["in_force"], "{check}");
     println!(
         "figure: of a crafted data partition neither a program, nor one by the loader, nor a device works for root (203/EXEC, 127, \
-         208/STDIN), each works where the mount's options are lifted, set-user-id has no effect; {served} bytes served as before"
+         208/STDIN), both programs run where noexec is lifted and the same device works from /dev, set-user-id has no effect; {served} bytes served as before"
     );
 }
 
