@@ -1,7 +1,17 @@
 # The checks beyond the crates' own: what the image holds, what a change rebuilds, and the machine itself in QEMU.
-{ debian, rust, root, uki, image, kernel, machineTree, docs, formats }:
+{ debian, rust, root, uki, image, lab, kernel, machineTree, docs, formats }:
 let
   tests = import ./vm-tests.nix { inherit rust; };
+
+  # What single files need beyond what all have.
+  further = {
+    boots_from_every_format.HOLDFAST_FORMATS = formats.writers;
+    hung_parts_are_started_again.HOLDFAST_LAB_IMAGE = "${lab}/disk.img";
+    crafted_data_runs_nothing = {
+      HOLDFAST_LAB_IMAGE = "${lab}/disk.img";
+      e2fsprogs = debian.tree "root";
+    };
+  };
 
   # One check for each test file; all claims of a file run in it, one machine after the other.
   vm = name: test: debian.run {
@@ -17,8 +27,16 @@ let
       HOLDFAST_TIME_FACTOR = "2";
       HOLDFAST_KERNEL = "${kernel}/bzImage";
       sign = ./sign/sign.sh;
-    } // (if test == "boots_from_every_format" then { HOLDFAST_FORMATS = formats.writers; } else { });
+    } // (further.${test} or { });
     script = ''
+      # What a closure other than the machine's has runs by its own loader.
+      mkdir bin
+      if [ -n "''${e2fsprogs:-}" ]; then
+        printf '#!/bin/bash\nexec %s/usr/lib64/ld-linux-x86-64.so.2 --library-path %s/usr/lib/x86_64-linux-gnu %s/usr/sbin/debugfs "$@"\n' \
+          "$e2fsprogs" "$e2fsprogs" "$e2fsprogs" > bin/debugfs
+        chmod +x bin/debugfs
+        export PATH="$PWD/bin:$PATH"
+      fi
       printf '#!/bin/bash\nexec bash -euo pipefail %s "$@"\n' "$sign" > sign
       chmod +x sign
       export HOLDFAST_SIGN="$PWD/sign" TMPDIR="$PWD"
@@ -50,6 +68,8 @@ let
       HOLDFAST_OVMF = "/usr/share/OVMF";
       HOLDFAST_KERNEL = "${kernel}/bzImage";
       HOLDFAST_SIGN_SCRIPT = ./sign/sign.sh;
+      HOLDFAST_LAB_IMAGE = "${lab}/disk.img";
+      HOLDFAST_E2FSPROGS = debian.tree "root";
     };
   };
 in

@@ -21,6 +21,11 @@ let
   };
   uki = import ./disk/verity.nix { inherit debian root kernel version; };
   image = import ./disk { inherit debian root uki version; };
+  lab = import ./lab {
+    inherit debian kernel version units;
+    inherit (rust) appliance;
+    released = root;
+  };
   docs = import ./docs.nix { inherit debian; docs = folder "docs" ../docs; };
 
   machineTree = debian.tree "machine";
@@ -51,7 +56,7 @@ let
     reproducible = reproduce.check;
     reproduce = reproduce.names;
   } // machines.checks;
-  machines = import ./checks.nix { inherit debian rust root uki image kernel machineTree docs formats; };
+  machines = import ./checks.nix { inherit debian rust root uki image lab kernel machineTree docs formats; };
   app = program: { type = "app"; inherit program; };
   # A file of the flake itself, run by the host's own tools: it works on a clone that has fetched nothing. Without its
   # context, since Nix 2.8 takes a program's context for derivations alone; the source is in the store already.
@@ -73,7 +78,7 @@ in
   };
   legacyPackages.${system} = {
     inherit (rust) vendor dependencies;
-    inherit root uki docs machine sbom;
+    inherit root uki docs lab machine sbom;
     inherit (machines) tests;
     # The second build, piece by piece, for people who look for what differs.
     second = { inherit (reproduce.second) appliance root uki image; };

@@ -28,7 +28,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-files=(refuses_unsigned_altered_and_foreign_signed_uki flipped_byte_is_stopped data_partition refuses_wrong_configuration)
+files=(refuses_unsigned_altered_and_foreign_signed_uki flipped_byte_is_stopped data_partition crafted_data_runs_nothing refuses_wrong_configuration)
 for program in "$HOLDFAST_TESTS"/tamper_*; do files+=("${program##*/}"); done
 
 cases=()
@@ -46,7 +46,12 @@ if [ -n "$list" ]; then printf '%s\n' "${cases[@]}"; exit 0; fi
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 printf '#!/bin/bash\nexec bash -euo pipefail %s "$@"\n' "$HOLDFAST_SIGN_SCRIPT" > "$work/sign"
-chmod 755 "$work/sign"
+mkdir "$work/bin"
+# A closure of its own, so it runs by its own loader.
+printf '#!/bin/bash\nexec %s/usr/lib64/ld-linux-x86-64.so.2 --library-path %s/usr/lib/x86_64-linux-gnu %s/usr/sbin/debugfs "$@"\n' \
+  "$HOLDFAST_E2FSPROGS" "$HOLDFAST_E2FSPROGS" "$HOLDFAST_E2FSPROGS" > "$work/bin/debugfs"
+chmod 755 "$work/sign" "$work/bin/debugfs"
+export PATH="$work/bin:$PATH"
 export HOLDFAST_SIGN="$work/sign" TMPDIR="$work" HOLDFAST_TIME_FACTOR="${HOLDFAST_TIME_FACTOR:-2}"
 table="$work/table" failed=0 number=0
 for one in "${cases[@]}"; do

@@ -71,6 +71,22 @@ pub fn enrol(keys: &KeyPair, output: &Path) {
     );
 }
 
+/// Writes a copy of an enrolled variable store to `output`, with Secure Boot switched off as in the firmware's own menu: the
+/// keys stay.
+pub fn switch_off(enrolled: &Path, output: &Path) {
+    call(
+        "virt-fw-vars",
+        [
+            "--input",
+            &text(enrolled),
+            "--output",
+            &text(output),
+            "--set-false",
+            "SecureBootEnable",
+        ],
+    );
+}
+
 fn text(path: &Path) -> String {
     path.to_str()
         .expect("temporary folders have UTF-8 names")

@@ -72,10 +72,12 @@ pub fn arguments(spec: &Spec, acceleration: Acceleration) -> Vec<String> {
     }
     let net = match &spec.net {
         Net::None => None,
-        Net::User => Some(format!(
-            "user,id=net,hostfwd=tcp:127.0.0.1:{}-:443",
-            spec.port
-        )),
+        Net::User => {
+            let ours = [(spec.port, 443)];
+            let all = ours.iter().chain(&spec.forwards);
+            let forwards = all.map(|(from, to)| format!(",hostfwd=tcp:127.0.0.1:{from}-:{to}"));
+            Some(format!("user,id=net{}", forwards.collect::<String>()))
+        }
         Net::Wire { guest, peer } => Some(format!(
             "dgram,id=net,local.type=unix,local.path={},remote.type=unix,remote.path={}",
             guest.display(),

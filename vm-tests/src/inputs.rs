@@ -32,6 +32,17 @@ pub fn inputs() -> &'static Inputs {
     &INPUTS
 }
 
+/// `HOLDFAST_LAB_IMAGE`: the unsigned image of `image/lab`, for the tests that need something inside the machine to go wrong.
+///
+/// # Panics
+/// When the variable is not set or names nothing that exists.
+pub fn lab_image() -> PathBuf {
+    existing(
+        "HOLDFAST_LAB_IMAGE",
+        "the disk.img of `nix build .#legacyPackages.x86_64-linux.lab`",
+    )
+}
+
 fn existing(variable: &str, meaning: &str) -> PathBuf {
     let path = match env::var_os(variable) {
         Some(value) => PathBuf::from(value),

@@ -5,7 +5,7 @@ use crate::{
     configuration::Configuration,
     disk,
     firmware::{KeyPair, enrol},
-    inputs,
+    inputs::{self, inputs},
     program::run,
 };
 use std::{
@@ -72,6 +72,18 @@ impl Lab {
             disk::grow(&copy, DISK_SIZE);
         }
         Spec::new(self.path(name), &self.variables, copy)
+    }
+
+    /// A machine with the image of `image/lab`, signed by the same keys, and the least configuration: the released root, and
+    /// units beside it that make its parts fail.
+    pub fn faulty(&self, name: &str) -> Spec {
+        let signed = self.path("faulty-signed.img");
+        if !signed.exists() {
+            sign(&self.keys, &inputs::lab_image(), &signed);
+        }
+        let mut spec = self.spec_of(name, &signed);
+        Configuration::new(spec.port).by_smbios(&mut spec);
+        spec
     }
 
     /// A machine with the signed disk and the least configuration, by SMBIOS.

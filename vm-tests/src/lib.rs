@@ -15,6 +15,7 @@ pub mod console;
 pub mod device;
 pub mod disk;
 pub mod esp;
+pub mod ext4;
 pub mod firmware;
 pub mod gpt;
 mod hardware;

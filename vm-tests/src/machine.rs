@@ -146,12 +146,25 @@ impl Machine {
     /// # Panics
     /// With the end of the console, when it does not.
     pub fn wait_ready_again(&self, boot: usize) {
+        self.wait_again(boot, &[READY]);
+    }
+
+    /// As [`Machine::wait_ready_again`], for a machine that may still wait for its first device.
+    ///
+    /// # Panics
+    /// As that does.
+    pub fn wait_serving_again(&self, boot: usize) {
+        self.wait_again(boot, &SERVING);
+    }
+
+    fn wait_again(&self, boot: usize, states: &[&str]) {
         let end = Instant::now() + limit(300);
         loop {
             let text = self.console.text();
             let mut boots = text.match_indices("Linux version").map(|(at, _)| at);
             let this = boots.nth(boot.saturating_sub(1));
-            if this.is_some_and(|at| text[at..].contains(READY)) {
+            let shows = |at: usize| states.iter().any(|state| text[at..].contains(state));
+            if this.is_some_and(shows) {
                 return;
             }
             assert!(

@@ -51,6 +51,8 @@ pub struct Spec {
     pub net: Net,
     /// The port at 127.0.0.1 that leads to the machine's 443 in a user network.
     pub port: u16,
+    /// Further ports at 127.0.0.1, each with the machine's own that it leads to, in a user network.
+    pub forwards: Vec<(u16, u16)>,
     /// Memory in MiB.
     pub memory: u32,
     /// Number of processors.
@@ -79,6 +81,7 @@ impl Spec {
             mac: "52:54:00:12:34:56",
             net: Net::User,
             port: machine::free_port(),
+            forwards: Vec::new(),
             memory: 512,
             processors: 1,
             capture: None,
@@ -96,6 +99,13 @@ impl Spec {
     /// Adds a disk.
     pub fn add_disk(&mut self, path: PathBuf, bus: Bus) {
         self.disks.push((path, bus));
+    }
+
+    /// A port at 127.0.0.1 that leads to this one of the machine.
+    pub fn forward(&mut self, to: u16) -> u16 {
+        let port = machine::free_port();
+        self.forwards.push((port, to));
+        port
     }
 
     /// Makes the boot disk longer.

@@ -24,7 +24,11 @@ fn s1_boots_under_secure_boot_and_serves_every_page() {
         "{}",
         machine.console.tail(200)
     );
+    // What the machine itself says of it.
+    let told = machine.console.wait_field("secure boot", &[], limit(60));
+    assert_eq!(told, "on");
     let device = device::publish(&lab, &machine);
+    assert_eq!(device.status()["machine"]["secure_boot"], "on");
     let bytes = assert_served(&machine, &pages);
     let first = shown(&machine);
     assert!(

@@ -73,6 +73,50 @@ pub struct MachineStatus {
     pub memory: u64,
     /// Memory that programs could still take, in bytes.
     pub memory_available: u64,
+    /// Whether the firmware checked signatures when this boot began.
+    #[serde(default)]
+    pub secure_boot: SecureBoot,
+}
+
+/// Whether the firmware checked signatures when this boot began, as its own variables say (UEFI 2.10, section 32.3,
+/// "Firmware/OS Secure Boot modes"). As JSON: `"on"`, `"off"`, `"setup-mode"`, `"no-efi"`, `"unknown"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecureBoot {
+    /// It did: what it started bears a signature that one of its keys made.
+    On,
+    /// It has keys and was told not to use them.
+    Off,
+    /// It has no platform key: anybody may enrol one, and anything is started.
+    SetupMode,
+    /// The machine was not started by UEFI firmware.
+    NoEfi,
+    /// The firmware's variables cannot be read, or contradict each other; or an older machine tells nothing.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+impl SecureBoot {
+    /// In words, with what follows from it where it was not in force.
+    #[must_use]
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => {
+                "OFF: the firmware starts anything, so the image's signature says nothing; switch it on in the firmware"
+            }
+            Self::SetupMode => {
+                "OFF (setup mode): the firmware has no keys, so the image's signature says nothing; enrol your certificate"
+            }
+            Self::NoEfi => {
+                "NONE: not started by UEFI firmware, so no signature was checked; start it by UEFI with Secure Boot"
+            }
+            Self::Unknown => {
+                "UNKNOWN: the firmware's variables do not tell, so trust no signature; look in the firmware's own menu"
+            }
+        }
+    }
 }
 
 /// A page of the log.

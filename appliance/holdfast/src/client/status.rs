@@ -89,6 +89,7 @@ fn show_machine(machine: &MachineStatus) {
             "not set by a time server since the start"
         }
     );
+    println!("secure boot  {}", machine.secure_boot.told());
     let [one, five, fifteen] = machine.load;
     println!("load         {one:.2} {five:.2} {fifteen:.2}");
     println!(

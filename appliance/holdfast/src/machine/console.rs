@@ -88,6 +88,9 @@ impl Page {
             "root hash",
             Some(self.root_hash.as_deref().unwrap_or("unverified")),
         );
+        // Known when set-up has ended, however it ended.
+        let secure_boot = self.outcome.as_ref().map(|found| found.secure_boot.told());
+        line("secure boot", secure_boot);
         line("state", Some(&self.state()));
         line("site", show.site.as_deref().or(outcome.site.as_deref()));
         line(
@@ -118,7 +121,43 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use holdfast_server::machine::SecureBoot;
+
     use super::*;
+
+    /// Told at each boot, also of one that was refused; an old or a silent set-up counts as not knowing.
+    #[test]
+    fn secure_boot_that_is_not_in_force_is_told_on_the_page() {
+        let told = |secure_boot| {
+            let outcome = Some(Outcome {
+                refused: Some("no holdfast.toml".into()),
+                secure_boot,
+                ..Outcome::default()
+            });
+            let page = Page {
+                outcome,
+                ..Page::default()
+            };
+            let text = page.text();
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix("  secure boot  "));
+            line.map(str::to_owned).unwrap_or_default()
+        };
+        assert_eq!(told(SecureBoot::On), "on");
+        for (state, begin) in [
+            (SecureBoot::Off, "OFF: "),
+            (SecureBoot::SetupMode, "OFF (setup mode): "),
+            (SecureBoot::NoEfi, "NONE: "),
+            (SecureBoot::default(), "UNKNOWN: "),
+        ] {
+            let line = told(state);
+            assert!(line.starts_with(begin), "{line}");
+            assert_eq!(line, state.told(), "nothing is cut off");
+        }
+        let starting = Page::default().text();
+        assert!(!starting.contains("secure boot"), "{starting}");
+    }
 
     #[test]
     fn page_has_the_documented_shape() {
@@ -138,6 +177,7 @@ mod tests {
             root_hash: Some("ab".repeat(32)),
             outcome: Some(Outcome {
                 data_id: Some("7f1c2f1e-2b1a-4d7c-9b60-2f9a3b1c5d7e".into()),
+                secure_boot: SecureBoot::On,
                 ..Outcome::default()
             }),
             show: Some(show),
@@ -146,7 +186,7 @@ mod tests {
             was_connected: true,
         };
         let expected = format!(
-            "\nHoldfast 0.1.0[2J\n  root hash    {}\n  state        waiting for enrolment\n  \
+            "\nHoldfast 0.1.0[2J\n  root hash    {}\n  secure boot  on\n  state        waiting for enrolment\n  \
              site         https://localhost:8443\n  portal       https://portal.localhost:8443\n  \
              addresses    10.0.2.15\n  identity     SHA256:aa\n  certificate  SHA256:bb\n  \
              code         ABCDE-FGHJK  (valid 15 minutes)\n  note         take it out\n  data id      7f1c2f1e-2b1a-4d7c-9b60-2f9a3b1c5d7e\n",

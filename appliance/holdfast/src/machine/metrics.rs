@@ -3,16 +3,16 @@
 use std::fs;
 use std::path::Path;
 
-use holdfast_server::machine::MachineStatus;
+use holdfast_server::machine::{MachineStatus, SecureBoot};
 
 use super::addresses;
 
 /// timesyncd makes this file when a time server has set the clock for the first time since the boot.
 const SYNCHRONISED: &str = "/run/systemd/timesync/synchronized";
 
-/// Looks now. What cannot be read is zero.
+/// Looks now. What cannot be read is zero. `secure_boot` is what set-up found, who alone sees the firmware's variables.
 #[must_use]
-pub fn current() -> MachineStatus {
+pub fn current(secure_boot: SecureBoot) -> MachineStatus {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let memory = read("/proc/meminfo");
     MachineStatus {
@@ -22,6 +22,7 @@ pub fn current() -> MachineStatus {
         load: load(&read("/proc/loadavg")),
         memory: field(&memory, "MemTotal:"),
         memory_available: field(&memory, "MemAvailable:"),
+        secure_boot,
     }
 }
 
@@ -55,7 +56,8 @@ mod tests {
         assert_eq!(field(memory, "MemTotal:"), 512_000_000);
         assert_eq!(field(memory, "MemAvailable:"), 307_200_000);
         assert_eq!((uptime(""), field("", "MemTotal:")), (0, 0));
-        let here = current();
+        let here = current(SecureBoot::Off);
         assert!(here.memory > 0 && here.uptime_s > 0, "{here:?}");
+        assert_eq!(here.secure_boot, SecureBoot::Off);
     }
 }

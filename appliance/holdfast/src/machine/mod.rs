@@ -12,6 +12,7 @@ mod data;
 mod disks;
 mod error;
 mod ext4;
+mod firmware;
 mod gpt;
 mod journal;
 mod metrics;

@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use holdfast_server::machine::{Answer, Ask};
+use holdfast_server::machine::{Answer, Ask, SecureBoot};
 use listenfd::ListenFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -244,7 +244,9 @@ impl State {
                         conversation.answer(&Reply { ok: true })
                     }
                     Ok(Message::Ask(Asked { id, question })) => {
-                        let answer = answer(&question, ring, stopping);
+                        let outcome = page.outcome.as_ref();
+                        let secure_boot = outcome.map(|o| o.secure_boot).unwrap_or_default();
+                        let answer = answer(&question, secure_boot, ring, stopping);
                         conversation.answer(&Answered { id, answer })
                     }
                     Err(_) => conversation.answer(&Reply { ok: false }),
@@ -281,9 +283,14 @@ impl State {
 }
 
 /// The closed list.
-fn answer(question: &Ask, ring: &Ring, stopping: &mut Option<(Instant, Stop)>) -> Answer {
+fn answer(
+    question: &Ask,
+    secure_boot: SecureBoot,
+    ring: &Ring,
+    stopping: &mut Option<(Instant, Stop)>,
+) -> Answer {
     let stop = match question {
-        Ask::Status => return Answer::Status(metrics::current()),
+        Ask::Status => return Answer::Status(metrics::current(secure_boot)),
         Ask::Logs(ask) => return Answer::Logs(ring.page(ask)),
         Ask::Reboot => Stop::Reboot,
         Ask::PowerOff => Stop::PowerOff,

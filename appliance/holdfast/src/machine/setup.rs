@@ -6,11 +6,12 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use holdfast_server::machine::SecureBoot;
 use rustix::mount::{MountFlags, mount};
 use serde::{Deserialize, Serialize};
 
 use super::error::MachineError;
-use super::{console, data, network, sources};
+use super::{console, data, firmware, network, sources};
 use crate::config::{Config, Credentials};
 
 const RUN: &str = "/run/holdfast";
@@ -35,6 +36,9 @@ pub struct Outcome {
     /// Where each credential of ours came from, by name.
     #[serde(default)]
     pub sources: BTreeMap<String, String>,
+    /// Whether the firmware checked signatures.
+    #[serde(default)]
+    pub secure_boot: SecureBoot,
 }
 
 impl Outcome {
@@ -62,7 +66,10 @@ impl Outcome {
 pub fn setup() -> Result<(), MachineError> {
     make_dir(Path::new(RUN))?;
     tell_root_hash()?;
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome {
+        secure_boot: firmware::secure_boot(Path::new(firmware::EFI)),
+        ..Outcome::default()
+    };
     let result = steps(&mut outcome);
     outcome.refused = result.as_ref().err().map(ToString::to_string);
     outcome.save()?;

@@ -35,6 +35,8 @@ fn status_tells_the_machine_the_store_and_the_certificate() {
     assert!(status["machine"]["memory"].as_u64().unwrap() > 1 << 20);
     assert!(status["machine"]["clock_synchronised"].is_boolean());
     assert!(status["machine"]["addresses"].is_array());
+    // No set-up ran here, who alone sees the firmware's variables.
+    assert_eq!(status["machine"]["secure_boot"], "unknown");
     let file = std::fs::metadata(appliance.path("data/store.redb")).unwrap();
     assert_eq!(status["store"]["bytes"].as_u64(), Some(file.len()));
     assert!(status["store"]["room"].as_u64().unwrap() > 0);
@@ -49,6 +51,7 @@ fn status_tells_the_machine_the_store_and_the_certificate() {
         "clock        ",
         "store        ",
         "self-made, good from ",
+        "secure boot  UNKNOWN: ",
     ] {
         assert!(text.contains(line), "{text}");
     }

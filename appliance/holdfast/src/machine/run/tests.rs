@@ -83,6 +83,8 @@ fn only_questions_of_the_list_are_answered() {
         status.starts_with("{\"id\":7,\"answer\":{\"status\":{\"addresses\":"),
         "{status}"
     );
+    // What set-up found once it has said so, and nothing better before.
+    assert!(status.contains("\"secure_boot\":\"unknown\""), "{status}");
     let logs = ask("{\"logs\":{\"from\":{\"last\":10},\"unit\":null}}");
     assert_eq!(
         logs,
@@ -133,7 +135,7 @@ fn a_stop_is_answered_first_and_carried_out_once() {
         Ok(())
     });
     let ring = Ring::default();
-    let mut ask = |question| answer(&question, &ring, &mut state.stopping);
+    let mut ask = |question| answer(&question, SecureBoot::On, &ring, &mut state.stopping);
     assert_eq!(ask(Ask::Reboot), Answer::Done);
     assert!(matches!(ask(Ask::PowerOff), Answer::Failed(_)));
     state.stop_when_due();
