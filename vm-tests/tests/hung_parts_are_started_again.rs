@@ -91,6 +91,7 @@ fn hung_server_is_ended_and_serves_again() {
     let (noticed, served) = (seen - stopped, again - stopped);
     assert!(noticed > 0.0 && noticed < WATCHDOG + SLACK, "{noticed} s");
     assert!(again > seen, "started {again}, ended {seen}");
+    assert!(served < limit(60).as_secs_f64(), "{served} s");
     println!(
         "figure: a stopped server was ended {noticed:.1} s and ready again {served:.1} s after it hung; a page came after {:.1} s; told: {}",
         away.as_secs_f64(),
