@@ -176,20 +176,15 @@ async fn serve(
     let gather = Gather::new(tls);
     let tls = gather.clone();
     // How a connection ends (reset, timeout, protocol error) concerns the client alone: each request was recorded.
-    if h2 {
+    let watch = stop.clone();
+    let left = if h2 {
         let streams = Streams::new(Arc::clone(&earned), Arc::clone(&seat.progress), &limits);
         let io = TokioIo::new(Guard::http2(tls, earned));
         let connection = http2_builder(&limits, streams).serve_connection(io, service);
-        drive(
-            connection,
-            |it| it.graceful_shutdown(),
-            &gather,
-            &seat,
-            &limits,
-            Speaks::Http2,
-            stop,
-        )
-        .await;
+        let finish = |it: std::pin::Pin<&mut http2::Connection<_, _, _>>| it.graceful_shutdown();
+        drive(connection, finish, &gather, &seat, &limits, true, watch).await;
+        // It closes in order by itself, or is closed on because it floods.
+        false
     } else {
         let io = TokioIo::new(if device {
             Guard::unwatched(tls)
@@ -197,54 +192,38 @@ async fn serve(
             Guard::http1(tls)
         });
         let connection = http1_builder(&limits).serve_connection(io, service);
-        drive(
-            connection,
-            |it| it.graceful_shutdown(),
-            &gather,
-            &seat,
-            &limits,
-            if device {
-                Speaks::Device
-            } else {
-                Speaks::Http1
-            },
-            stop,
-        )
-        .await;
+        let finish = |it: std::pin::Pin<&mut http1::Connection<_, _>>| it.graceful_shutdown();
+        drive(connection, finish, &gather, &seat, &limits, !device, watch).await
+    };
+    if left {
+        drain(&gather, &seat, &limits, stop).await;
     }
 }
 
-/// What is spoken over TLS.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Speaks {
-    Http1,
-    /// It closes in order by itself, or is closed on because it floods.
-    Http2,
-    Device,
-}
-
-/// Drives a connection to its end, which comes at a stop, for want of progress, and for another connection's sake too.
-async fn drive<C: Future>(
+/// Drives a connection to its end, which comes at a stop, for want of progress, and for another connection's sake too; where
+/// it `ages`, after its time as well. Says whether it ended in order and by itself: then it may have left behind what the
+/// client is slow to take. Whatever the connection held, such as the turn of a request for a lock, is given back.
+async fn drive<C: Future<Output = hyper::Result<()>>>(
     connection: C,
     finish: impl Fn(std::pin::Pin<&mut C>),
     gather: &Gather<TlsStream<Corked>>,
     seat: &Seat,
     limits: &Limits,
-    speaks: Speaks,
+    mut ages: bool,
     mut stop: watch::Receiver<bool>,
-) {
+) -> bool {
     let progress = &seat.progress;
     let mut connection = pin!(connection);
     let old = tokio::time::sleep(limits.connection_time);
     let mut old = pin!(old);
-    // A push may take as long as it needs.
-    let mut ages = speaks != Speaks::Device;
     let linger = loop {
         tokio::select! {
-            () = gather.turns(connection.as_mut()) => break None,
-            _ = stop.wait_for(|stop| *stop) => break Some(LINGER),
-            () = progress.stalled(limits.idle_time) => break Some(LINGER),
-            () = progress.asked_to_leave() => break Some(HURRY),
+            end = gather.turns(connection.as_mut()) => {
+                return end.map_or_else(|error| error.is_timeout(), |()| true);
+            }
+            _ = stop.wait_for(|stop| *stop) => break LINGER,
+            () = progress.stalled(limits.idle_time) => break LINGER,
+            () = progress.asked_to_leave() => break HURRY,
             () = old.as_mut(), if ages => {
                 // No more requests; what is on its way may arrive.
                 ages = false;
@@ -252,19 +231,25 @@ async fn drive<C: Future>(
             }
         }
     };
-    let Some(linger) = linger else {
-        // It has ended by itself, and may have left behind what the client is slow to take.
-        if speaks != Speaks::Http2 {
-            tokio::select! {
-                _ = tokio::time::timeout(limits.idle_time, gather.drain()) => {}
-                _ = stop.wait_for(|stop| *stop) => {}
-                () = progress.asked_to_leave() => {}
-            }
-        }
-        return;
-    };
     finish(connection.as_mut());
     let _ = tokio::time::timeout(linger, gather.turns(connection)).await;
+    false
+}
+
+/// Sends what a connection left behind, for as long as a client may go without progress.
+async fn drain(
+    gather: &Gather<TlsStream<Corked>>,
+    seat: &Seat,
+    limits: &Limits,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut drained = pin!(gather.drain());
+    let linger = tokio::select! {
+        _ = tokio::time::timeout(limits.idle_time, drained.as_mut()) => return,
+        _ = stop.wait_for(|stop| *stop) => LINGER,
+        () = seat.progress.asked_to_leave() => HURRY,
+    };
+    let _ = tokio::time::timeout(linger, drained).await;
 }
 
 async fn handshake(shared: &Shared, stream: TcpStream) -> Option<(TlsStream<Corked>, Chosen)> {

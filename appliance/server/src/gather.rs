@@ -57,13 +57,13 @@ impl<S> Clone for Gather<S> {
 
 impl<S: AsyncWrite + Cork + Unpin> Gather<S> {
     /// Drives a connection to its end, and sends after each turn what was gathered in it.
-    pub(crate) async fn turns<C: Future>(&self, mut connection: Pin<&mut C>) {
+    pub(crate) async fn turns<C: Future>(&self, mut connection: Pin<&mut C>) -> C::Output {
         std::future::poll_fn(|cx| {
             let turn = connection.as_mut().poll(cx);
             self.send(cx);
-            turn.map(drop)
+            turn
         })
-        .await;
+        .await
     }
 
     /// Sends all that waits, however long the client takes for it, and closes. For a connection that has ended: hyper

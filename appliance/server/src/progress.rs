@@ -216,6 +216,25 @@ mod tests {
     }
 
     #[test]
+    fn time_that_is_left_out_neither_counts_against_a_client_nor_for_it() {
+        let ago = |seconds| {
+            Instant::now()
+                .checked_sub(Duration::from_secs(seconds))
+                .unwrap()
+        };
+        let mut pace = Pace::new(&Limits::default(), std::time::Instant::now());
+        // Ten minutes, of which all but a half was ours.
+        pace.start = ago(630);
+        pace.leave_out(ago(600));
+        assert!(pace.keeps_up(1), "thirty seconds of its own");
+        // Its own time goes on to count.
+        pace.start = ago(670);
+        pace.taken = 0;
+        pace.leave_out(ago(600));
+        assert!(!pace.keeps_up(1), "seventy seconds without a byte");
+    }
+
+    #[test]
     fn who_does_not_heed_a_rate_is_sent_away() {
         let progress = Progress::new();
         for _ in 0..REFUSALS {

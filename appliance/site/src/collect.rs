@@ -6,18 +6,20 @@
 
 use std::collections::HashSet;
 
-use holdfast_store::{Batch, LAST_CHANGES, Record as _};
+use holdfast_store::{Batch, FREEING_CHANGES, Record as _};
 
 use crate::blobs::{Blob, CHUNK, CHUNKS, Unfinished, chunk_key};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::versions::{Site, Version, active};
 
-/// Versions that one batch removes, each with an audit event. Its pages must find room before they give any, on a disk that
-/// was filled up to the reserve too; so batches are small, and may use the last of it.
-const VERSIONS: usize = LAST_CHANGES / 3;
-/// Rows that one batch removes; one more is written.
-const ROWS: u64 = LAST_CHANGES as u64 - 1;
+/// Versions that one batch removes, each with an audit event. The pages of a batch must find room before it gives any, on a disk
+/// that was filled up too.
+const VERSIONS: usize = FREEING_CHANGES / 3;
+/// Rows that one batch removes.
+const ROWS: u64 = 64;
+/// The same where room is scarce; two changes more may tell of blobs that it does not remove as a whole.
+const ROWS_SCARCE: u64 = FREEING_CHANGES as u64 - 2;
 /// Blobs that one walk lists; what is beyond waits for the next.
 const LISTED: usize = 16 * 1024;
 
@@ -45,7 +47,7 @@ impl Site {
         let versions = self.versions()?;
         let old = versions.len().saturating_sub(keep.max(1));
         let mut batch = Batch::new();
-        batch.use_last_reserve();
+        batch.use_reserve_to_free();
         let mut gone = Vec::new();
         let numbers = versions.into_iter().take(old).map(|(number, _)| number);
         for number in numbers.filter(|number| !held(*number)).take(VERSIONS) {
@@ -112,19 +114,19 @@ impl Garbage {
         self.more
     }
 
-    /// The next batch.
+    /// The next batch; a small one where room is `scarce`.
     ///
     /// # Errors
     /// The store's.
-    pub fn next_batch(&mut self) -> Result<Batch, Error> {
-        self.take(ROWS)
+    pub fn next_batch(&mut self, scarce: bool) -> Result<Batch, Error> {
+        self.take(if scarce { ROWS_SCARCE } else { ROWS })
     }
 
     /// A blob's record goes before its chunks or with them: nobody may be told that a blob is there of which a chunk is
     /// missing. What one batch cannot take is noted as an unfinished upload, which the next start removes too.
     fn take(&mut self, most: u64) -> Result<Batch, Error> {
         let mut batch = Batch::new();
-        batch.use_last_reserve();
+        batch.use_reserve_to_free();
         let mut rows = 0;
         while rows < most {
             let Some((key, blob)) = self.blobs.last() else {
@@ -169,6 +171,31 @@ mod tests {
         let store = Store::open(dir.join("store.redb"), ring).unwrap();
         store.start_writer().unwrap();
         (store.clone(), Site::open(store, 1 << 20).unwrap())
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn batches_are_small_where_room_is_scarce() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, site) = open(dir.path());
+        // Blobs of one, three and thirty chunks, so that batches end within some and begin within others.
+        for (number, chunks) in [30, 1, 3, 1, 30, 1, 1, 30].into_iter().enumerate() {
+            let bytes = vec![u8::try_from(number).unwrap(); chunks << 20];
+            let blob = BlobRef::of(&bytes);
+            let mut upload = site.upload();
+            upload.begin(blob.sha256, blob.length).unwrap();
+            upload.write(&bytes).await.unwrap();
+            upload.end().await.unwrap();
+            assert_eq!(upload.finish().await.unwrap(), 1);
+        }
+        let mut garbage = site.garbage().unwrap();
+        let mut most = 0;
+        while !garbage.is_empty() {
+            let batch = garbage.next_batch(true).unwrap();
+            assert!(batch.len() <= FREEING_CHANGES, "{} changes", batch.len());
+            most = most.max(batch.len());
+            store.commit(batch).await.unwrap();
+        }
+        assert_eq!(most, FREEING_CHANGES, "no smaller than need be");
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -26,6 +26,8 @@ pub(crate) enum Claim {
     /// What small batches may use.
     #[default]
     Usual,
+    /// More than others, so that room can be freed; but not what a revocation needs.
+    Freeing,
     /// All but what the engine needs.
     Last,
 }
@@ -78,14 +80,26 @@ impl Batch {
         self.ops.is_empty()
     }
 
+    /// Number of changes and expectations.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ops.len()
+    }
+
     /// Leaves all of the reserve to others, however small it is. For what comes in any number, such as published content.
     pub fn leave_reserve(&mut self) -> &mut Self {
         self.claim = Claim::Bulk;
         self
     }
 
-    /// May use the last of the reserve, where it is small: of at most [`crate::LAST_CHANGES`] changes there is room for one,
-    /// whatever others have written. For what takes power away or gives it back, or frees room, and comes seldom.
+    /// May use what others leave, where it is small: for one of at most [`crate::FREEING_CHANGES`] changes there is room,
+    /// whatever others have written. For what frees room.
+    pub fn use_reserve_to_free(&mut self) -> &mut Self {
+        self.claim = Claim::Freeing;
+        self
+    }
+
+    /// May use the last of the reserve, where it is small. For what takes power away or gives it back, and comes seldom.
     pub fn use_last_reserve(&mut self) -> &mut Self {
         self.claim = Claim::Last;
         self

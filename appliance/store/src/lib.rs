@@ -32,6 +32,6 @@ pub use batch::{Batch, Receipt};
 pub use error::Error;
 pub use record::{Record, decode_as};
 pub use snapshot::{Records, Revision, Snapshot, Versioned};
-pub use space::{LAST_CHANGES, Usage};
+pub use space::{FREEING_CHANGES, Usage};
 pub use store::Store;
 pub use table::Table;

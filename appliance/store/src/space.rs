@@ -17,8 +17,12 @@ const RESERVE: u64 = 8 << 20;
 const RESERVE_USUAL: u64 = 4 << 20;
 /// Left free by all, for the engine's own bookkeeping in one transaction.
 const RESERVE_LAST: u64 = 2 << 20;
-/// Changes of one batch that the last of the reserve has room for, when all others have written what they can.
-pub const LAST_CHANGES: usize = 24;
+/// Left free by batches that free room: a revocation, when they have written all they can as well.
+const RESERVE_FREEING: u64 = 5 << 19;
+/// Most changes of a batch that frees room, so that there is room for one when all others have written what they can.
+pub const FREEING_CHANGES: usize = 20;
+/// Room below which a batch that frees room has to be such a small one.
+const SCARCE: u64 = 4 * RESERVE;
 /// Batches below this, together, are small.
 const SMALL: u64 = 64 << 10;
 /// Pages of tree that one change may rewrite.
@@ -31,6 +35,14 @@ pub struct Usage {
     pub bytes: u64,
     /// Room left on its file system.
     pub room: u64,
+}
+
+impl Usage {
+    /// Whether little room is left, so that what frees some must do it in small steps.
+    #[must_use]
+    pub fn is_scarce(&self) -> bool {
+        self.room < SCARCE
+    }
 }
 
 /// Looks at the store's file and its file system.
@@ -77,6 +89,7 @@ fn needed(batches: &[SealedBatch]) -> u64 {
         _ if bytes >= SMALL => RESERVE,
         Claim::Bulk => RESERVE,
         Claim::Usual => RESERVE_USUAL,
+        Claim::Freeing => RESERVE_FREEING,
         Claim::Last => RESERVE_LAST,
     };
     reserve
@@ -119,14 +132,21 @@ mod tests {
     }
 
     #[test]
-    fn removals_have_room_when_all_others_have_written_what_they_can() {
+    fn what_frees_room_has_some_when_others_have_not_and_leaves_a_revocation_its_own() {
         let mut batch = Batch::new();
-        batch.use_last_reserve();
-        for number in 0..LAST_CHANGES as u64 {
+        batch.use_reserve_to_free();
+        for number in 0..FREEING_CHANGES as u64 {
             batch.delete(Table::plain("t"), number.to_be_bytes());
         }
         let ring = KeyRing::new(RootKey::from_bytes(&[7; 32]).unwrap(), Suite::Aes256Gcm);
-        enough(RESERVE_USUAL, needed(&[batch.seal(&ring).unwrap()])).unwrap();
+        let needed_to_free = needed(&[batch.seal(&ring).unwrap()]);
+        enough(RESERVE_USUAL, needed_to_free).unwrap();
+        assert!(needed_to_free > RESERVE_FREEING);
+        let mut revocation = Batch::new();
+        revocation.use_last_reserve();
+        revocation.put_bytes(Table::plain("t"), b"device", vec![0; 1000]);
+        revocation.put_bytes(Table::plain("t"), b"event", vec![0; 1000]);
+        enough(RESERVE_FREEING, needed(&[revocation.seal(&ring).unwrap()])).unwrap();
     }
 
     fn of(bytes: usize, claim: fn(&mut Batch) -> &mut Batch) -> SealedBatch {

@@ -131,7 +131,8 @@ async fn collect(shared: &Arc<Shared>, dirty: &mut bool) -> Result<Done, Rejecti
         if shared.collection.leases.taken() != taken && !garbage.is_inside_a_blob() {
             return Ok(Done::Busy);
         }
-        shared.store.commit(garbage.next_batch()?).await?;
+        let scarce = shared.store.usage().map_or(true, |usage| usage.is_scarce());
+        shared.store.commit(garbage.next_batch(scarce)?).await?;
         drop(alone);
         tokio::time::sleep(PAUSE).await;
     }

@@ -92,7 +92,7 @@ async fn collect(site: &Site, keep: usize) -> Vec<u64> {
     let mut garbage = site.garbage().unwrap();
     while !garbage.is_empty() {
         site.store()
-            .commit(garbage.next_batch().unwrap())
+            .commit(garbage.next_batch(false).unwrap())
             .await
             .unwrap();
     }

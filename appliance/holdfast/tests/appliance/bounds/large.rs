@@ -1,12 +1,13 @@
 //! Answers of more than 1 MiB: few places, in turn, and none for those who do not take theirs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use super::{ask_for_parts, ask_without_window, get_from, until};
 use crate::appliance::Appliance;
 use crate::http2::{DATA, END_HEADERS, END_STREAM, HEADERS, Http2, RST_STREAM, WINDOW_UPDATE};
-use crate::web::Answer;
+use crate::web::{Answer, browser, connect};
 
 /// Bytes that no encoding makes smaller.
 fn noise(length: u32) -> Vec<u8> {
@@ -60,6 +61,43 @@ fn large_answers_to_one_address_are_bounded() {
             get_from(&appliance, 1, &host, "/large.bin").unwrap().body == large
         });
     }
+}
+
+/// A connection that has ended holds nothing, even if some of its answer is still to be sent.
+#[test]
+fn who_ends_its_connection_in_the_middle_gives_its_places_back_at_once() {
+    let limits = "[limits]\nidle_s = 300\nlarge = 2\nlarge_each = 2\n";
+    let appliance = Appliance::start_with(limits).enrolled();
+    let large = noise(12_000_000);
+    appliance.push(&[("index.html", b"small"), ("large.bin", &large)]);
+    let host = appliance.authority();
+    let stalled: Vec<_> = (0..2)
+        .map(|_| {
+            let mut stream = connect(appliance.address(), browser(&[b"http/1.1"]));
+            let request = format!("GET /large.bin HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            stream.write_all(request.as_bytes()).unwrap();
+            stream.flush().unwrap();
+            stream
+        })
+        .collect();
+    until("the places are free", || {
+        get_from(&appliance, 2, &host, "/large.bin").unwrap().status == 503
+    });
+    // The end of what the client sends (RFC 8446, section 6.1), while nothing of the answer is taken.
+    let ended: Vec<_> = stalled
+        .into_iter()
+        .map(|mut stream| {
+            stream.conn.send_close_notify();
+            stream.conn.write_tls(&mut stream.sock).unwrap();
+            stream
+        })
+        .collect();
+    let start = Instant::now();
+    until("the places are kept", || {
+        get_from(&appliance, 2, &host, "/large.bin").unwrap().body == large
+    });
+    assert!(start.elapsed() < Duration::from_secs(60));
+    drop(ended);
 }
 
 /// SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113, section 6.5.2).

@@ -125,7 +125,7 @@ fn slow_and_silent_clients_are_shed() {
 /// What the server has in its hands when it is done with a connection still goes to a client that is slow to take it.
 #[test]
 fn slow_clients_get_the_end_of_their_answer() {
-    let limits = "[limits]\nheader_s = 2\nlarge = 500\nlarge_each = 500\n";
+    let limits = "[limits]\nheader_s = 2\nidle_s = 300\nlarge = 500\nlarge_each = 500\n";
     let appliance = Appliance::start_with(limits).enrolled();
     let large: Vec<u8> = (0..96 * 48 * 1024_u32)
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
@@ -143,12 +143,18 @@ fn slow_clients_get_the_end_of_their_answer() {
         (stream, length)
     };
     for fields in ["Connection: close\r\n", ""] {
+        let before = descriptors(&appliance);
         let streams: Vec<_> = lengths
             .clone()
             .map(|length| asked(length, fields))
             .collect();
         // On a connection that could stay, the server waits for the next request no longer than this.
         std::thread::sleep(Duration::from_secs(5));
+        let waiting = descriptors(&appliance).saturating_sub(before);
+        assert!(
+            (1..streams.len()).contains(&waiting),
+            "{waiting} of them fill what the kernel takes"
+        );
         for (mut stream, length) in streams {
             let mut got = Vec::new();
             let mut piece = vec![0; 64 * 1024];
