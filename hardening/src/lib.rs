@@ -86,7 +86,7 @@ impl Filters {
     /// Reads what [`Filters::to_text`] wrote.
     ///
     /// # Errors
-    /// Text that is cut or altered.
+    /// Text that is cut or malformed. What is well formed is taken: the text must come from who compiled it.
     pub fn from_text(text: &str) -> Result<Self, Error> {
         system_calls::from_text(text).map(Self)
     }

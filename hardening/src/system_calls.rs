@@ -77,7 +77,7 @@ pub(crate) fn from_text(text: &str) -> Result<Vec<BpfProgram>, Error> {
     let filters: Option<Vec<_>> = text.split(':').map(program).collect();
     filters
         .filter(|filters| filters.len() == ORDER.len())
-        .ok_or_else(|| Error::Table("the filters that were passed are cut or altered".to_owned()))
+        .ok_or_else(|| Error::Table("the filters that were passed are cut or malformed".to_owned()))
 }
 
 fn program(text: &str) -> Option<BpfProgram> {

@@ -2,6 +2,8 @@
 # few units and one program of Debian's. The released image has no back door, so what hangs a process there must be brought.
 { debian, appliance, units, kernel, released, version }:
 let
+  # So that nobody takes it for the released one.
+  labelled = "${version}-lab";
   root = import ../root {
     inherit debian appliance version;
     units = debian.run {
@@ -29,6 +31,6 @@ let
       echo "figure: $(grep -c . released.tsv) files as released, $(grep -vcxFf released.tsv made.tsv) more"
     '';
   };
-  uki = import ../disk/verity.nix { inherit debian kernel version; root = compared; };
+  uki = import ../disk/verity.nix { inherit debian kernel; version = labelled; root = compared; };
 in
-import ../disk { inherit debian uki version; root = compared; }
+import ../disk { inherit debian uki; version = labelled; root = compared; }

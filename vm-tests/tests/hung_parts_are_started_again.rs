@@ -91,7 +91,8 @@ fn hung_server_is_ended_and_serves_again() {
     let (noticed, served) = (seen - stopped, again - stopped);
     assert!(noticed > 0.0 && noticed < WATCHDOG + SLACK, "{noticed} s");
     assert!(again > seen, "started {again}, ended {seen}");
-    assert!(served < limit(60).as_secs_f64(), "{served} s");
+    // The promise, whatever the machine that tests: both times are the guest's own.
+    assert!(served < 60.0, "{served} s");
     println!(
         "figure: a stopped server was ended {noticed:.1} s and ready again {served:.1} s after it hung; a page came after {:.1} s; told: {}",
         away.as_secs_f64(),
@@ -115,6 +116,10 @@ fn machine_whose_first_process_hangs_is_reset_by_its_watchdog() {
     let event = event.unwrap_or_else(|| panic!("no reset:\n{}", machine.console.tail(60)));
     assert_eq!(event["data"]["action"], "reset", "{event}");
     let reset = hung.elapsed();
+    assert!(
+        reset.as_secs_f64() < WATCHDOG + SLACK,
+        "reset after {reset:?}"
+    );
     machine.wait_serving_again(2);
     println!(
         "figure: PID 1 hung; the watchdog device reset the machine {:.1} s later, and it serves again after {:.1} s",

@@ -10,6 +10,23 @@ use std::{thread, time::Duration};
 /// As in hardening/systemd/system/holdfast.service.
 const WATCHDOG: Duration = Duration::from_secs(30);
 
+/// Every mount of the machine that can be written, and why.
+const WRITABLE: &[(&str, &str)] = &[
+    ("/dev", "the kernel's device files"),
+    ("/dev/pts", "PID 1 mounts it"),
+    ("/dev/shm", "PID 1 mounts it"),
+    ("/proc", "the kernel's, read-only to services"),
+    ("/run", "what lives until the next boot"),
+    (
+        "/run/holdfast/credentials",
+        "the operator's credentials, in memory",
+    ),
+    ("/sys", "the kernel's, read-only to services"),
+    ("/sys/firmware/efi/efivars", "the firmware's variables"),
+    ("/sys/fs/cgroup", "PID 1's control groups"),
+    ("/var/lib/holdfast", "the data partition"),
+];
+
 /// Messages of the log, each with its unit.
 fn log(device: &holdfast_vm_tests::Device) -> Vec<(String, String)> {
     let lines = device.json_lines(&["logs", "--lines", "10000"]);
@@ -49,6 +66,15 @@ fn units_are_in_force_and_the_watchdog_is_armed() {
     let seen: serde_json::Value = serde_json::from_str(seen).unwrap();
     assert_eq!(seen["options"], seen["in_force"], "{seen}");
     assert!(seen["options"].as_u64().unwrap() > 20, "{seen}");
+
+    // What can be written in the whole machine.
+    let mounts = lines.iter().find(|(unit, message)| {
+        unit == "holdfast-setup.service" && message.contains("writable-mounts")
+    });
+    let (_, mounts) = mounts.unwrap_or_else(|| panic!("no writable-mounts:\n{}", all()));
+    let mounts: serde_json::Value = serde_json::from_str(mounts).unwrap();
+    let named: Vec<_> = WRITABLE.iter().map(|(place, _)| *place).collect();
+    assert_eq!(mounts["places"], serde_json::json!(named));
 
     // systemd-sysctl names what it could not write, systemd what did not start.
     let wrong = [

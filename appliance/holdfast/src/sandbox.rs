@@ -118,8 +118,11 @@ pub fn unit_at_start(folder: &Path, limits: &Limits, by: By) -> Result<(), Failu
 
 fn findings(folder: &Path, limits: &Limits, by: By) -> Result<Vec<Finding>, Failure> {
     probe::check(child(folder, limits, by)).map_err(|error: io::Error| {
-        format!("cannot try whether the sandbox holds: {error}; allow this program to start itself")
-            .into()
+        let program = match by {
+            By::Own => "this program to start itself",
+            By::Probe(_) => "the server to start /usr/lib/holdfast/sandbox-probe, as the image's holdfast.service does",
+        };
+        format!("cannot try whether the sandbox holds: {error}; allow {program}").into()
     })
 }
 

@@ -7,13 +7,14 @@
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
 use std::net::UdpSocket;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::fs::{MemfdFlags, StatVfsMountFlags};
 use rustix::process::{Resource, getrlimit};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::{End, Finding};
 
@@ -34,7 +35,11 @@ const OPTIONS: &[Shown] = &[
     ("NoNewPrivileges", |_| status("NoNewPrivs", |v| v == "1")),
     ("CapabilityBoundingSet", |_| status("CapBnd", no_bit)),
     ("AmbientCapabilities", |_| status("CapAmb", no_bit)),
-    ("SystemCallFilter", |_| status("Seccomp", |v| v == "2")),
+    // To the user that it is: the kernel would let it.
+    ("SystemCallFilter", |_| {
+        let own = rustix::process::getuid();
+        refused(rustix::thread::set_thread_uid(own).map_err(io::Error::from))
+    }),
     ("UMask", |_| status("Umask", |v| v == "0077")),
     ("LimitCORE", |_| {
         let most = getrlimit(Resource::Core).maximum;
@@ -73,10 +78,15 @@ const OPTIONS: &[Shown] = &[
         expect(disks.is_empty(), format!("disks {disks:?}"))
     }),
     ("RestrictNamespaces", |_| {
-        // The safe function that the wrapper's newer releases advise against: with this flag it shares no descriptor table.
-        #[allow(deprecated)]
-        let unshared = rustix::thread::unshare(rustix::thread::UnshareFlags::NEWUTS);
-        refused(unshared.map_err(io::Error::from))
+        // By the option itself: the kernel would find no name space there, and say EINVAL.
+        let nothing = File::open("/dev/null").map_err(|e| e.to_string())?;
+        match move_into_link_name_space(
+            nothing.as_fd(),
+            Some(LinkNameSpaceType::HostNameAndNISDomainName),
+        ) {
+            Err(rustix::io::Errno::PERM) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
     }),
     ("RestrictSUIDSGID", |folder| {
         in_file(folder, |path| {
@@ -234,7 +244,12 @@ mod tests {
             !found.is_stopped()
         };
         // Not those that where the tests run may have taken away too.
-        for option in ["ProcSubset", "RestrictAddressFamilies"] {
+        for option in [
+            "ProcSubset",
+            "RestrictAddressFamilies",
+            "RestrictNamespaces",
+            "SystemCallFilter",
+        ] {
             assert!(through(option), "{option}");
         }
     }

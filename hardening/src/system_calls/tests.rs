@@ -256,7 +256,7 @@ fn every_rule_says_why() {
 }
 
 #[test]
-fn filters_come_back_from_their_text_and_an_altered_text_is_refused() {
+fn filters_come_back_from_their_text_and_a_malformed_text_is_refused() {
     let filters = compile(None).unwrap();
     let text = to_text(&filters);
     assert_eq!(from_text(&text).unwrap(), filters);

@@ -15,7 +15,7 @@ use crate::{LIMITS, Test, command, enter, folder, told};
 pub const TESTS: &[Test] = &[
     ("every_forbidden_act_is_stopped", every_act_is_stopped),
     (
-        "the_images_program_tries_the_same_acts_and_refuses_altered_filters",
+        "the_images_program_tries_the_same_acts_and_refuses_cut_filters",
         program_tries_the_same,
     ),
     (

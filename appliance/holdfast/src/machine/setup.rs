@@ -11,7 +11,7 @@ use rustix::mount::{MountFlags, mount};
 use serde::{Deserialize, Serialize};
 
 use super::error::MachineError;
-use super::{console, data, firmware, network, sources};
+use super::{console, data, firmware, mounts, network, sources};
 use crate::config::{Config, Credentials};
 
 const RUN: &str = "/run/holdfast";
@@ -99,7 +99,7 @@ fn steps(outcome: &mut Outcome) -> Result<(), MachineError> {
     let id = data::bring_up(config.data_id, look)?.to_string();
     console::print(&format!("holdfast: data id {id}\n"));
     outcome.data_id = Some(id);
-    Ok(())
+    mounts::tell_writable()
 }
 
 /// Puts the credentials on a memory file system of their own, and checks them all there.

@@ -15,6 +15,9 @@ const CLOCK_EPOCH: &str = "/usr/lib/clock-epoch";
 /// Where set-up tells the root hash of the verified image.
 const ROOT_HASH: &str = "/run/holdfast/root-hash";
 
+/// What holdfast.service sets, so that a machine that lost its root hash is not taken for another.
+const IN_IMAGE: &str = "HOLDFAST_IN_IMAGE";
+
 /// Most open descriptors: the connections, the store, the sockets, and room.
 const OPEN_FILES: u64 = 4096;
 
@@ -56,6 +59,20 @@ pub fn data(given: Option<PathBuf>) -> PathBuf {
     given.unwrap_or_else(|| PathBuf::from("/var/lib/holdfast"))
 }
 
+/// Whether this is the machine's server: its unit says so, and set-up has told it the verified root.
+fn in_image() -> Result<bool, Failure> {
+    let marked = std::env::var_os(IN_IMAGE).is_some();
+    if marked == root_hash().is_some() {
+        return Ok(marked);
+    }
+    Err(format!(
+        "{IN_IMAGE} is {}set, but {ROOT_HASH} is {}there: start the server by holdfast.service, in the machine; elsewhere remove both",
+        if marked { "" } else { "not " },
+        if marked { "not " } else { "" },
+    )
+    .into())
+}
+
 /// What stays allowed. Our own kernel has a newer Landlock than other machines' need to have.
 pub fn limits() -> Limits {
     Limits {
@@ -75,14 +92,13 @@ pub fn limits() -> Limits {
 pub fn enter_sandbox(data: &Path) -> Result<(), Failure> {
     let limits = limits();
     let filters = Filters::compile()?;
-    let by = if root_hash().is_some() {
-        By::Probe(&filters)
+    let by = if in_image()? {
+        let by = By::Probe(&filters);
+        sandbox::unit_at_start(data, &limits, by)?;
+        by
     } else {
         By::Own
     };
-    if root_hash().is_some() {
-        sandbox::unit_at_start(data, &limits, by)?;
-    }
     sandbox::at_start(data, &limits, by)?;
     let report = enter_with(&limits, &filters)?;
     eprintln!(
