@@ -53,6 +53,7 @@ let
   checks = {
     inherit (bench) site-1000;
     inherit (rust) fmt clippy unit supply;
+    sbom = sbom.check;
     reproducible = reproduce.check;
     reproduce = reproduce.names;
   } // machines.checks;
@@ -63,13 +64,14 @@ let
   file = path: app "${builtins.unsafeDiscardStringContext source}/${path}";
 in
 {
-  packages.${system} = { inherit kernel image; inherit (rust) appliance; inherit (formats) formats; };
+  packages.${system} = { inherit kernel image; inherit (rust) appliance; inherit (formats) formats; inherit (sbom) sbom; };
   checks.${system} = checks;
   apps.${system} = {
     run = file "run";
     sign = app "${sign}/bin/sign";
     bench = app "${bench.app}/bin/bench";
     fuzz = app "${fuzz.app}/bin/fuzz";
+    sbom-validate = file "image/sbom/validate.sh";
     formats = app "${formats.app}/bin/formats";
     tamper = app "${machines.tamper}/bin/tamper";
     reproduce = file "image/reproduce/reproduce";
@@ -78,7 +80,7 @@ in
   };
   legacyPackages.${system} = {
     inherit (rust) vendor dependencies;
-    inherit root uki docs lab machine sbom;
+    inherit root uki docs lab machine;
     inherit (machines) tests;
     # The second build, piece by piece, for people who look for what differs.
     second = { inherit (reproduce.second) appliance root uki image; };

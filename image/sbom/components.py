@@ -1,4 +1,4 @@
-"""What the image is made of: Debian packages that gave a file, the kernel, the boot stub, and the crates of the binary."""
+"""What the image is made of: Debian packages that gave a file, the kernel, the boot stub, and what our programs are linked from."""
 import io
 import lzma
 import re
@@ -30,7 +30,7 @@ def merged(path):
 
 
 # Whose copyright file is not machine-readable, by its own words; and who shares one with another package of its source.
-BY_HAND = {"libcrypt1": {"LGPL-2.1-or-later"}}
+BY_HAND = {"libcrypt1": {"LGPL-2.1-or-later"}, "libgcc-14-dev": {"GPL-3.0-or-later WITH GCC-exception-3.1"}}
 SHARED = {"util-linux": "libmount1"}
 
 
@@ -74,6 +74,6 @@ def crates(listing, cargo_lock):
         own = sums[(name, version)] is None
         found.append({
             "kind": "cargo", "name": name, "version": version, "sha256": sums[(name, version)], "texts": {}, "files": [],
-            "licences": [re.sub(r"\s*/\s*", " OR ", licence)] if licence else [], "role": "ours" if own else "linked into /usr/bin/holdfast",
+            "licences": [re.sub(r"\s*/\s*", " OR ", licence)] if licence else [], "role": "ours" if own else "linked into our programs",
             "supplier": "Holdfast" if own else "crates.io", "purl": f"pkg:cargo/{name}@{version}"})
     return found

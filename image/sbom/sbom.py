@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write what the image is made of, as CycloneDX and SPDX, from the locks and the image's own manifest.
 
-Reads the environment: lock, debs, manifest, root_tree, crates, cargo_lock, kernel_release, kernel_tree, root_hash, version, out.
+Reads the environment: lock, debs, manifest, root_tree, rust_tree, crates, cargo_lock, kernel_tree, image_tree, root_hash, version, out.
 """
 import hashlib
 import json
@@ -15,6 +15,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import components
 import cyclonedx
 import spdx
+
+
+# What the compilers link into our static programs beside the crates.
+LINKED = {
+    "libstd-rust-web-dev": "Rust's standard library", "libc6-dev": "the C library", "libgcc-14-dev": "the compiler's own functions"}
 
 
 def main():
@@ -34,6 +39,8 @@ def main():
     kernel = components.debian(pinned["linux-source-6.12"], env["kernel_tree"], "compiled into the UKI, with one patch of ours", [])
     parts.append(kernel | {"kind": "kernel", "licences": ["GPL-2.0-only WITH Linux-syscall-note"], "texts": {}})
     parts.append(components.debian(pinned["systemd-boot-efi"], env["image_tree"], "EFI stub of the UKI", []))
+    for name, role in LINKED.items():
+        parts.append(components.debian(pinned[name], env["rust_tree"], f"{role}, linked into our programs", []))
     parts += components.crates(env["crates"], env["cargo_lock"])
     root = Path(env["root_hash"]).read_text().strip()
     release = {
