@@ -17,13 +17,15 @@ const WRITABLE: &[(&str, &str)] = &[
     ("/dev/shm", "PID 1 mounts it"),
     ("/proc", "the kernel's, read-only to services"),
     ("/run", "what lives until the next boot"),
-    (
-        "/run/holdfast/credentials",
-        "the operator's credentials, in memory",
-    ),
+    ("/run/credstore", "the operator's credentials, in memory"),
     ("/sys", "the kernel's, read-only to services"),
     ("/sys/firmware/efi/efivars", "the firmware's variables"),
     ("/sys/fs/cgroup", "PID 1's control groups"),
+    (
+        "/sys/fs/pstore",
+        "PID 1 mounts it for what a dying kernel leaves",
+    ),
+    ("/sys/kernel/security", "Landlock's and lockdown's state"),
     ("/var/lib/holdfast", "the data partition"),
 ];
 
