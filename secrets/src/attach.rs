@@ -108,7 +108,7 @@ impl KeyRing {
         }
         let id = file.id();
         *self.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Keys::Held(tables);
+        self.replace(Keys::Held(tables));
         Ok(id)
     }
 
@@ -117,8 +117,8 @@ impl KeyRing {
         let Belongs::Derived(names) = belongs else {
             return Ok(Tables::new());
         };
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let Keys::Derived(root) = &*keys else {
+        let view = self.view();
+        let Keys::Derived(root) = &*view.0 else {
             return Err(Error::NoSlot);
         };
         let tables = names
@@ -140,17 +140,12 @@ impl KeyRing {
         });
         let slots = slots.collect();
         let master_due = file.as_ref().is_some_and(KeyFile::master_is_due);
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let tables = match &*keys {
-            Keys::Held(tables) => tables
-                .iter()
-                .map(|(name, keys)| TableState {
-                    name: name.clone(),
-                    epochs: keys.epochs.iter().map(|(epoch, _)| *epoch).collect(),
-                })
-                .collect(),
-            Keys::Derived(_) | Keys::None => Vec::new(),
-        };
+        let tables = self.view().tables();
+        let tables = tables.iter().map(|(name, keys)| TableState {
+            name: name.clone(),
+            epochs: keys.epochs.iter().map(|(epoch, _)| *epoch).collect(),
+        });
+        let tables = tables.collect();
         Status {
             slots,
             tables,
@@ -190,17 +185,15 @@ impl KeyRing {
     ) -> Result<T, Error> {
         let mut file = self.file();
         let file = file.as_mut().ok_or(Error::NoSlot)?;
-        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        let Keys::Held(tables) = &mut *keys else {
-            return Err(Error::NoSlot);
-        };
-        let mut changed = match tables.get(table) {
-            Some(keys) => keys.copy(),
+        let mut tables = self.view().tables();
+        let mut changed = match tables.remove(table) {
+            Some(keys) => keys,
             None => crate::keyfile::new_table()?,
         };
         let outcome = change(&mut changed)?;
         file.put_table(table, &changed)?;
         tables.insert(table.to_owned(), changed);
+        self.replace(Keys::Held(tables));
         Ok(outcome)
     }
 
@@ -211,14 +204,11 @@ impl KeyRing {
     pub fn new_recovery_key(&self) -> Result<Zeroizing<String>, Error> {
         let mut file = self.file();
         let file = file.as_mut().ok_or(Error::NoSlot)?;
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let Keys::Held(tables) = &*keys else {
-            return Err(Error::NoSlot);
-        };
+        let tables = self.view().tables();
         let key = RecoveryKey::generate()?;
         file.add_slot(&key)?;
         let newest = file.slots().last().map(|slot| slot.id);
-        file.remove_slots(tables, |slot| {
+        file.remove_slots(&tables, |slot| {
             slot.known_kind() == Some(Kind::Recovery) && Some(slot.id) != newest
         })?;
         Ok(key.text())
@@ -230,7 +220,7 @@ impl KeyRing {
     /// Those of the key file; the keys are forgotten all the same.
     pub fn destroy(&self) -> Result<(), Error> {
         let mut file = self.file();
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Keys::None;
+        self.replace(Keys::None);
         match file.take() {
             Some(file) => file.erase(),
             None => Err(Error::NoSlot),

@@ -22,5 +22,5 @@ pub use attach::{Belongs, SlotState, Status, TableState};
 pub use error::Error;
 pub use format::{SALT_LEN, Suite};
 pub use provider::{CHECK_LEN, Cost, Kind, Passphrase, RecoveryKey, RootKeyProvider};
-pub use ring::{Context, KeyRing};
+pub use ring::{Context, KeyRing, View};
 pub use root::RootKey;

@@ -21,7 +21,7 @@
 //! Look-up keys do not depend on the epoch: records must be found under the same name after the sealing keys have
 //! changed. All hashes are SHA-256.
 
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -55,7 +55,8 @@ pub struct Context<'a> {
 /// [attached](KeyRing::attach) to a key file, it uses the keys that are wrapped there, and the derived ones are gone.
 pub struct KeyRing {
     pub(crate) suite: Suite,
-    pub(crate) keys: RwLock<Keys>,
+    /// Replaced as a whole, so that a [`View`] stays as it was.
+    pub(crate) keys: RwLock<Arc<Keys>>,
     /// Taken before `keys`, by who changes keys.
     pub(crate) file: Mutex<Option<KeyFile>>,
     /// Until the ring is attached.
@@ -115,7 +116,7 @@ impl KeyRing {
     ) -> Self {
         Self {
             suite,
-            keys: RwLock::new(keys),
+            keys: RwLock::new(Arc::new(keys)),
             file: Mutex::new(None),
             providers: Mutex::new(Providers { all, next }),
         }
@@ -175,25 +176,24 @@ impl KeyRing {
     /// Opens what [`KeyRing::seal`] made for the same context.
     ///
     /// # Errors
-    /// [`Error::NotAuthentic`] if the value was altered or belongs elsewhere; the other variants if its fixed fields
-    /// name something unknown. Nothing of the plaintext is given out then.
+    /// As [`View::open`].
     pub fn open(&self, context: &Context<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let parts = format::split(sealed)?;
-        let table = self.of_epoch(context.table, parts.epoch)?;
-        let header = format::header(parts.suite, parts.epoch);
-        let key = value_key(&table, parts.suite, parts.salt);
-        let associated = associated_data(&header, context);
-        let mut plaintext = Zeroizing::new(parts.ciphertext.to_vec());
-        cipher::decrypt(
-            parts.suite,
-            &key,
-            parts.nonce,
-            &associated,
-            &mut plaintext,
-            parts.tag,
-        )
-        .map_err(|_| Error::NotAuthentic)?;
-        Ok(plaintext)
+        self.view().open(context, sealed)
+    }
+
+    /// The keys as they are now. Who reads an older state of the store needs those of then.
+    #[must_use]
+    pub fn view(&self) -> View {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        View(Arc::clone(&keys))
+    }
+
+    /// The epoch that new values of a table are sealed under.
+    ///
+    /// # Errors
+    /// As [`KeyRing::seal`], for a table that has no keys yet.
+    pub fn newest_epoch(&self, table: &str) -> Result<u32, Error> {
+        self.newest(table).map(|(epoch, _)| epoch)
     }
 
     /// The keyed hash under which a record is filed whose name would tell something (HMAC-SHA256). The same for the
@@ -213,8 +213,8 @@ impl KeyRing {
     /// clear. `None` if the ring derives no keys.
     #[must_use]
     pub fn check_value(&self) -> Option<[u8; CHECK_LEN]> {
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let Keys::Derived(root) = &*keys else {
+        let view = self.view();
+        let Keys::Derived(root) = &*view.0 else {
             return None;
         };
         let mut check = [0; CHECK_LEN];
@@ -236,47 +236,95 @@ impl KeyRing {
         .ok_or(Error::KeyFileDamaged("a table has no key"))
     }
 
-    fn of_epoch(&self, table: &str, epoch: u32) -> Result<Key, Error> {
-        let found = self.look(table, |keys| {
-            let found = keys.epochs.iter().find(|(number, _)| *number == epoch);
-            found.map(|(_, key)| key.clone())
-        })?;
-        found.ok_or(Error::UnknownEpoch(epoch))
-    }
-
     fn lookup_key(&self, table: &str) -> Result<Zeroizing<[u8; LOOKUP_LEN]>, Error> {
         self.look(table, |keys| keys.lookup.clone())
     }
 
     /// Looks at a table's keys, which are made if there are none.
     fn look<T>(&self, table: &str, what: impl Fn(&TableKeys) -> T) -> Result<T, Error> {
-        {
-            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-            match &*keys {
-                Keys::Held(tables) => {
-                    if let Some(keys) = tables.get(table) {
-                        return Ok(what(keys));
-                    }
-                }
-                Keys::Derived(root) => return Ok(what(&derived_table(root, table))),
-                Keys::None => return Err(Error::NoSlot),
-            }
+        if let Some(seen) = self.view().look(table, &what)? {
+            return Ok(seen);
         }
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let file = file.as_mut().ok_or(Error::NoSlot)?;
-        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        let Keys::Held(tables) = &mut *keys else {
-            return Err(Error::NoSlot);
-        };
         // Another thread may have been first.
-        if let Some(keys) = tables.get(table) {
-            return Ok(what(keys));
+        let view = self.view();
+        if let Some(seen) = view.look(table, &what)? {
+            return Ok(seen);
         }
         let made = keyfile::new_table()?;
         file.put_table(table, &made)?;
         let seen = what(&made);
+        let mut tables = view.tables();
         tables.insert(table.to_owned(), made);
+        self.replace(Keys::Held(tables));
         Ok(seen)
+    }
+
+    /// Uses these keys from now on; who calls it holds `file`.
+    pub(crate) fn replace(&self, keys: Keys) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+}
+
+/// The keys of a moment, for reading alone.
+#[derive(Clone)]
+pub struct View(pub(crate) Arc<Keys>);
+
+impl View {
+    /// Opens what [`KeyRing::seal`] made for the same context.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthentic`] if the value was altered or belongs elsewhere; the other variants if its fixed fields
+    /// name something unknown. Nothing of the plaintext is given out then.
+    pub fn open(&self, context: &Context<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let parts = format::split(sealed)?;
+        let of_epoch = |keys: &TableKeys| {
+            let found = keys.epochs.iter().find(|(epoch, _)| *epoch == parts.epoch);
+            found.map(|(_, key)| key.clone())
+        };
+        let table = self.look(context.table, &of_epoch)?.flatten();
+        let table = table.ok_or(Error::UnknownEpoch(parts.epoch))?;
+        let header = format::header(parts.suite, parts.epoch);
+        let key = value_key(&table, parts.suite, parts.salt);
+        let associated = associated_data(&header, context);
+        let mut plaintext = Zeroizing::new(parts.ciphertext.to_vec());
+        cipher::decrypt(
+            parts.suite,
+            &key,
+            parts.nonce,
+            &associated,
+            &mut plaintext,
+            parts.tag,
+        )
+        .map_err(|_| Error::NotAuthentic)?;
+        Ok(plaintext)
+    }
+
+    /// Looks at a table's keys, if it has any.
+    fn look<T>(&self, table: &str, what: &impl Fn(&TableKeys) -> T) -> Result<Option<T>, Error> {
+        match &*self.0 {
+            Keys::Held(tables) => Ok(tables.get(table).map(what)),
+            Keys::Derived(root) => Ok(Some(what(&derived_table(root, table)))),
+            Keys::None => Err(Error::NoSlot),
+        }
+    }
+
+    /// A copy of the keys that are held.
+    pub(crate) fn tables(&self) -> Tables {
+        match &*self.0 {
+            Keys::Held(tables) => tables
+                .iter()
+                .map(|(name, keys)| (name.clone(), keys.copy()))
+                .collect(),
+            Keys::Derived(_) | Keys::None => Tables::new(),
+        }
+    }
+}
+
+impl std::fmt::Debug for View {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("View(redacted)")
     }
 }
 

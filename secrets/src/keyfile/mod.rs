@@ -276,7 +276,7 @@ pub(crate) fn new_table() -> Result<TableKeys, Error> {
 }
 
 impl TableKeys {
-    /// A copy, for a change that may fail.
+    /// A copy, for a change that others must not see before it is durable.
     pub(crate) fn copy(&self) -> Self {
         Self {
             lookup: Zeroizing::new(*self.lookup),
