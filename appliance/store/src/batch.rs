@@ -240,12 +240,12 @@ fn seal(ring: &KeyRing, op: Op) -> Result<SealedOp, Error> {
             version,
             plaintext,
         } => {
-            let key = table.stored_key(ring, &key).into_owned();
+            let key = table.stored_key(ring, &key)?.into_owned();
             let value = seal_value(ring, table, &key, version, &plaintext)?;
             SealedOp::Put { table, key, value }
         }
         Op::Delete { table, key } => {
-            let key = table.stored_key(ring, &key).into_owned();
+            let key = table.stored_key(ring, &key)?.into_owned();
             SealedOp::Delete { table, key }
         }
         Op::DeleteRow { table, stored_key } => SealedOp::Delete {
@@ -257,7 +257,7 @@ fn seal(ring: &KeyRing, op: Op) -> Result<SealedOp, Error> {
             key,
             expected,
         } => {
-            let key = table.stored_key(ring, &key).into_owned();
+            let key = table.stored_key(ring, &key)?.into_owned();
             SealedOp::Expect {
                 table,
                 key,

@@ -57,7 +57,7 @@ pub(crate) fn initialise(database: &Database, ring: &KeyRing) -> Result<(), redb
     {
         let mut own = transaction.open_table(definition(OWN))?;
         own.insert(b"format".as_slice(), FORMAT.to_be_bytes().as_slice())?;
-        own.insert(b"key-check".as_slice(), ring.check_value().as_slice())?;
+        own.insert(b"key-check".as_slice(), ring.check_value().unwrap_or_default().as_slice())?;
     }
     transaction.commit()?;
     Ok(())

@@ -134,7 +134,7 @@ impl Snapshot {
         let Some(open) = self.open(table)? else {
             return Ok(None);
         };
-        let key = table.stored_key(&self.engine.ring, key);
+        let key = table.stored_key(&self.engine.ring, key)?;
         match open.get_owned(&*key).map_err(Error::read)? {
             Some(guard) => read(&key, guard.value()).map(Some),
             None => Ok(None),

@@ -15,7 +15,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use holdfast_audit::Timestamp;
-use holdfast_secrets::{KeyRing, RootKey, Suite};
 use holdfast_server::{
     Authority, Clock as _, Limits, Server, Settings, SystemClock, last_stored_time,
 };
@@ -74,14 +73,10 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
 fn open(args: &ServeArgs) -> Result<((Credentials, Store), PathBuf), Failure> {
     let memory = memory::available();
     let defaults = Limits::for_memory(memory);
-    let credentials = Credentials::read_with(&started::credentials(args)?, &defaults)?;
+    let (credentials, roots) = Credentials::read_with(&started::credentials(args)?, &defaults)?;
     tell(memory, &credentials.config.limits);
-    let ring = KeyRing::new(
-        RootKey::from_bytes(&credentials.root_key)?,
-        Suite::Aes256Gcm,
-    );
     let data = started::data(args.data.clone());
-    let store = Store::open(data.join("store.redb"), ring)?;
+    let store = Store::open(data.join("store.redb"), roots.ring())?;
     Ok(((credentials, store), data))
 }
 
@@ -109,13 +104,11 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
     let configuration = configuration::answer(&credentials)?;
     let Credentials {
         config,
-        root_key,
         identity_key,
         tls,
         recover,
         ..
     } = credentials;
-    drop(root_key);
 
     let built = started::build_time();
     let floor = Timestamp::from_unix_millis(built.saturating_mul(1000))?;
