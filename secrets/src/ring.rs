@@ -6,7 +6,8 @@
 //!        ├─ Expand "key check"                    → 16 bytes, stored in the clear: tells a wrong root key
 //!        ├─ Expand "table"  ‖ epoch ‖ table       → key of a table in an epoch
 //!        │    └─ Expand "value" ‖ suite ‖ salt    → key of one value
-//!        └─ Expand "lookup" ‖ table               → 64-byte key of a table's look-up hashes (HMAC-SHA256)
+//!        ├─ Expand "lookup" ‖ table               → 64-byte key of a table's look-up hashes (HMAC-SHA256)
+//!        └─ Expand "record digest" ‖ table        → 64-byte key of the digests of a table's records (HMAC-SHA256)
 //! ```
 //!
 //! Labels and names carry a 32-bit big-endian length before them, so no two inputs of a derivation are the same bytes.
@@ -121,6 +122,20 @@ impl KeyRing {
         expand(&self.root, &[&info.concat()], key.as_mut_slice());
         let mut mac = <Hmac<Sha256> as KeyInit>::new((&*key).into());
         mac.update(value);
+        mac.finalize().into_bytes().into()
+    }
+
+    /// The keyed digest of one record, by which a table's multiset hash counts it (HMAC-SHA256 of the parts, each with its
+    /// length before it). Whoever has not the key can neither compute nor recognise it.
+    #[must_use]
+    pub fn record_digest(&self, table: &str, parts: &[&[u8]]) -> [u8; 32] {
+        let mut key = Zeroizing::new([0; 64]);
+        let info = [sized(b"record digest"), sized(table.as_bytes())];
+        expand(&self.root, &[&info.concat()], key.as_mut_slice());
+        let mut mac = <Hmac<Sha256> as KeyInit>::new((&*key).into());
+        for part in parts {
+            mac.update(&sized(part));
+        }
         mac.finalize().into_bytes().into()
     }
 

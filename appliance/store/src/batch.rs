@@ -58,6 +58,9 @@ pub(crate) enum Op {
         version: u16,
         plaintext: Zeroizing<Vec<u8>>,
     },
+    MarkAltered {
+        what: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -177,6 +180,13 @@ impl Batch {
         self
     }
 
+    /// Keeps in the sealed sums that the store was found altered, and what: it is never opened again
+    /// ([`Error::Altered`]).
+    pub fn mark_altered(&mut self, what: impl Into<String>) -> &mut Self {
+        self.ops.push(Op::MarkAltered { what: what.into() });
+        self
+    }
+
     /// Refuses the batch unless nothing is stored under `key`.
     pub fn expect_absent(&mut self, table: Table, key: impl AsRef<[u8]>) -> &mut Self {
         self.expect(table, key, Expected::Absent)
@@ -264,6 +274,7 @@ fn seal(ring: &KeyRing, op: Op) -> Result<SealedOp, Error> {
                 expected,
             }
         }
+        Op::MarkAltered { what } => SealedOp::MarkAltered { what },
         Op::Append {
             table,
             version,

@@ -1,8 +1,8 @@
 //! The engine's side: sealed batches become one redb transaction.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use holdfast_secrets::KeyRing;
 use redb::{
@@ -11,6 +11,8 @@ use redb::{
 use zeroize::Zeroizing;
 
 use crate::batch::{Claim, Expected, Receipt};
+use crate::opening::OWN;
+use crate::sums::{SUMS, State};
 use crate::value::{revision, seal_value};
 use crate::{Error, Table, space};
 
@@ -31,6 +33,10 @@ pub(crate) struct Engine {
     pub(crate) stopped: OnceLock<String>,
     /// Durable transactions since the file was opened.
     pub(crate) transactions: AtomicU64,
+    /// The tables' sums as last committed. Held while a transaction is written, so that both agree.
+    pub(crate) state: Mutex<State>,
+    /// Held by the one verification that may be under way.
+    pub(crate) verifying: Mutex<()>,
 }
 
 /// A batch whose values are sealed, but for those whose key the writer gives out.
@@ -60,6 +66,9 @@ pub(crate) enum SealedOp {
         version: u16,
         plaintext: Zeroizing<Vec<u8>>,
     },
+    MarkAltered {
+        what: String,
+    },
 }
 
 impl SealedBatch {
@@ -68,6 +77,7 @@ impl SealedBatch {
             sum.saturating_add(match op {
                 SealedOp::Put { key, value, .. } => key.len().saturating_add(value.len()),
                 SealedOp::Append { plaintext, .. } => plaintext.len(),
+                SealedOp::MarkAltered { what } => what.len(),
                 SealedOp::Delete { .. } | SealedOp::Expect { .. } => 0,
             })
         });
@@ -93,6 +103,11 @@ impl SealedBatch {
 impl Engine {
     pub(crate) fn begin_read(&self) -> Result<ReadTransaction, Error> {
         self.database.begin_read().map_err(Error::read)
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // It is replaced as a whole, so a panic while it was held left it as it was committed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Commits the batches in one durable transaction and tells each its own outcome. A batch whose expectation fails
@@ -132,6 +147,9 @@ impl Engine {
     }
 
     fn write(&self, batches: &[SealedBatch]) -> Result<Vec<Result<Receipt, Error>>, Failure> {
+        let mut state = self.state();
+        // What a transaction changes counts once it is durable, and not at all if it is given up.
+        let mut next = state.clone();
         let mut transaction = self.database.begin_write().map_err(Failure::engine)?;
         transaction
             .set_durability(Durability::Immediate)
@@ -142,10 +160,19 @@ impl Engine {
         transaction.set_quick_repair(true);
         let mut outcomes = Vec::with_capacity(batches.len());
         for batch in batches {
-            outcomes.push(self.write_batch(&transaction, batch)?);
+            outcomes.push(self.write_batch(&transaction, batch, &mut next)?);
         }
         if outcomes.iter().any(Result::is_ok) {
+            next.advance();
+            let sealed = next.sums.seal(&self.ring)?;
+            let mut own = transaction
+                .open_table(definition(OWN))
+                .map_err(Failure::engine)?;
+            own.insert(SUMS, sealed.as_slice())
+                .map_err(Failure::engine)?;
+            drop(own);
             transaction.commit().map_err(Failure::engine)?;
+            *state = next;
             self.transactions.fetch_add(1, Ordering::Relaxed);
         } else {
             transaction.abort().map_err(Failure::engine)?;
@@ -157,6 +184,7 @@ impl Engine {
         &self,
         transaction: &redb::WriteTransaction,
         batch: &SealedBatch,
+        state: &mut State,
     ) -> Result<Result<Receipt, Error>, Failure> {
         let open = |table: Table| {
             transaction
@@ -180,12 +208,18 @@ impl Engine {
         for op in &batch.ops {
             match op {
                 SealedOp::Expect { .. } => {}
-                SealedOp::Put { table, key, value } => insert(&mut open(*table)?, key, value)?,
-                SealedOp::Delete { table, key } => {
-                    open(*table)?
-                        .remove(key.as_slice())
-                        .map_err(Failure::engine)?;
+                SealedOp::Put { table, key, value } => {
+                    self.insert(&mut open(*table)?, *table, key, value, state)?;
                 }
+                SealedOp::Delete { table, key } => {
+                    let mut rows = open(*table)?;
+                    let old = rows.remove(key.as_slice()).map_err(Failure::engine)?;
+                    if let Some(old) = &old {
+                        let place = (table.name(), key.as_slice());
+                        state.changed(&self.ring, place, Some(old.value()), None);
+                    }
+                }
+                SealedOp::MarkAltered { what } => state.sums.altered = Some(what.clone()),
                 SealedOp::Append {
                     table,
                     version,
@@ -195,12 +229,26 @@ impl Engine {
                     let sequence = next_sequence(&rows, *table)?;
                     let key = sequence.to_be_bytes();
                     let value = seal_value(&self.ring, *table, &key, *version, plaintext)?;
-                    insert(&mut rows, &key, &value)?;
+                    self.insert(&mut rows, *table, &key, &value, state)?;
                     receipt.sequences.push(sequence);
                 }
             }
         }
         Ok(Ok(receipt))
+    }
+
+    fn insert(
+        &self,
+        rows: &mut Rows<'_>,
+        table: Table,
+        key: &[u8],
+        value: &[u8],
+        state: &mut State,
+    ) -> Result<(), Failure> {
+        let old = rows.insert(key, value).map_err(Failure::engine)?;
+        let old = old.as_ref().map(|old| old.value());
+        state.changed(&self.ring, (table.name(), key), old, Some(value));
+        Ok(())
     }
 }
 
@@ -220,10 +268,6 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Ours(error)
     }
-}
-
-fn insert(rows: &mut Rows<'_>, key: &[u8], value: &[u8]) -> Result<(), Failure> {
-    rows.insert(key, value).map(|_| ()).map_err(Failure::engine)
 }
 
 fn holds(rows: &Rows<'_>, table: Table, key: &[u8], expected: Expected) -> Result<bool, Failure> {

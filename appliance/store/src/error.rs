@@ -49,6 +49,19 @@ pub enum Error {
         /// The newest format of this version.
         known: u32,
     },
+    /// Records were put back, removed or added behind the store's back, or its seal over all of them is gone.
+    #[error(
+        "store altered: {what}, in {}; it is not served. Someone wrote to the disk past this program, or the disk itself \
+         lost or restored parts of it: find out which, then restore the whole data partition from a backup, or start with an \
+         empty one and push again",
+        path.display()
+    )]
+    Altered {
+        /// The file.
+        path: PathBuf,
+        /// What was found, such as `table audit`.
+        what: String,
+    },
     /// The store was made under another root key. Nothing in it is damaged.
     #[error(
         "{} was made under another root key; its data is intact: boot with the root key that it was made with \

@@ -16,6 +16,7 @@ use proptest::prelude::*;
 use redb::{Database, StorageBackend};
 
 use crate::engine::Engine;
+use crate::sums::Sums;
 use crate::{Batch, Error, Snapshot, Table, making, opening};
 
 const BLOBS: Table = Table::plain("blobs");
@@ -136,13 +137,14 @@ fn empty() -> Disk {
     let database = Database::builder()
         .create_with_backend(disk.clone())
         .unwrap();
-    making::initialise(&database, &ring()).unwrap();
+    let sums = Sums::default().seal(&ring()).unwrap();
+    making::initialise(&database, &ring(), &sums).unwrap();
     database.close().unwrap();
     disk
 }
 
 fn open(disk: &Disk) -> Result<Arc<Engine>, Error> {
-    opening::with_backend(Path::new("/"), ring(), disk.clone()).map(Arc::new)
+    opening::with_backend(Path::new("/"), ring(), disk.clone(), &mut |_| ()).map(Arc::new)
 }
 
 fn commit(engine: &Engine, n: u32) -> Result<(), Error> {

@@ -12,7 +12,8 @@ use redb::backends::FileBackend;
 use redb::{Database, Durability};
 
 use crate::engine::definition;
-use crate::opening::{FORMAT, OWN, explain, is_missing, unopened};
+use crate::opening::{CHECK, FORMAT, OWN, check_value, explain, is_missing, unopened};
+use crate::sums::{SUMS, Sums};
 use crate::{Error, space};
 
 /// Makes the store at `path`, unless another process has just done so.
@@ -42,14 +43,19 @@ pub(crate) fn make(path: &Path, ring: &KeyRing) -> Result<(), Error> {
     let database = Database::builder()
         .create_with_backend(backend)
         .map_err(|error| explain(path, error))?;
-    initialise(&database, ring).map_err(|error| unopened(path, &error))?;
+    let sums = Sums::default().seal(ring)?;
+    initialise(&database, ring, &sums).map_err(|error| unopened(path, &error))?;
     database.close().map_err(|error| explain(path, error))?;
     std::fs::rename(&unfinished, path).map_err(system)?;
     folder_file.sync_all().map_err(system)
 }
 
-/// Writes the store's own table into an empty file.
-pub(crate) fn initialise(database: &Database, ring: &KeyRing) -> Result<(), redb::Error> {
+/// Writes the store's own table into an empty file, with the sealed sums of no table.
+pub(crate) fn initialise(
+    database: &Database,
+    ring: &KeyRing,
+    sums: &[u8],
+) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     transaction.set_two_phase_commit(true);
@@ -57,7 +63,8 @@ pub(crate) fn initialise(database: &Database, ring: &KeyRing) -> Result<(), redb
     {
         let mut own = transaction.open_table(definition(OWN))?;
         own.insert(b"format".as_slice(), FORMAT.to_be_bytes().as_slice())?;
-        own.insert(b"key-check".as_slice(), ring.check_value().as_slice())?;
+        own.insert(CHECK, check_value(ring).as_slice())?;
+        own.insert(SUMS, sums)?;
     }
     transaction.commit()?;
     Ok(())
