@@ -58,11 +58,17 @@ impl KeyRing {
     /// store must keep.
     ///
     /// A root key that is to be the next gets its slot. If the newest root key has opened its slot and no next one was
-    /// given, the slots of older root keys go.
+    /// given, the slots of older root keys go. A ring that has this key file already goes on with it.
     ///
     /// # Errors
     /// [`Error::KeyFileMissing`], [`Error::KeyFileForeign`], [`Error::NoSlot`] and the others of the key file.
     pub fn attach(&self, path: &Path, belongs: Belongs<'_>) -> Result<[u8; ID_LEN], Error> {
+        if let Some(file) = &*self.file() {
+            return match belongs {
+                Belongs::To(id) if *id == file.id() => Ok(file.id()),
+                _ => Err(Error::KeyFileForeign),
+            };
+        }
         let providers = std::mem::take(
             &mut *self
                 .providers

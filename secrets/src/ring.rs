@@ -4,9 +4,11 @@
 //! a table's data key of an epoch (32 random bytes, wrapped in the key file)
 //!   └─ HKDF-Expand "value" ‖ suite ‖ salt     → key of one value
 //! a table's look-up key (64 random bytes)     → HMAC-SHA256 of the keys of its records
+//! the look-up key of the store's own table
+//!   └─ HKDF-Expand "record digest" ‖ table    → HMAC-SHA256 of the records of a table, for its multiset hash
 //! ```
 //!
-//! Stores of formats 1 and 2 had no key file: there both keys are derived from the root key, and the key file takes them
+//! Stores of format 1 had no key file: there a table's two keys are derived from the root key, and the key file takes them
 //! over as those of the first epoch.
 //!
 //! ```text
@@ -35,6 +37,8 @@ use crate::provider::{CHECK_LEN, RootKeyProvider};
 use crate::wrap::Key;
 use crate::{Error, RootKey, cipher};
 
+/// The store's own table.
+const OWN: &str = "_holdfast";
 /// The epoch of a table's first key.
 const FIRST_EPOCH: u32 = 1;
 
@@ -51,7 +55,7 @@ pub struct Context<'a> {
 
 /// Every key of the machine.
 ///
-/// A ring by itself derives its keys from the root key, as stores of formats 1 and 2 have them. Once it is
+/// A ring by itself derives its keys from the root key, as stores of format 1 have them. Once it is
 /// [attached](KeyRing::attach) to a key file, it uses the keys that are wrapped there, and the derived ones are gone.
 pub struct KeyRing {
     pub(crate) suite: Suite,
@@ -209,7 +213,27 @@ impl KeyRing {
         Ok(mac.finalize().into_bytes().into())
     }
 
-    /// A value that tells this root key from others and reveals nothing of it; stores of formats 1 and 2 hold it in the
+    /// The keyed digest of one record, by which a table's multiset hash counts it (HMAC-SHA256 of the parts, each with its
+    /// length before it). Whoever has not the key can neither compute nor recognise it. Like the look-up hashes it does
+    /// not change with the epoch.
+    ///
+    /// # Errors
+    /// As [`KeyRing::seal`], if the store's own table has no keys yet.
+    pub fn record_digest(&self, table: &str, parts: &[&[u8]]) -> Result<[u8; 32], Error> {
+        // Nothing else is looked up in that table, so no look-up hash is a key of digests.
+        let own = self.lookup_key(OWN)?;
+        let mut key = Zeroizing::new([0; LOOKUP_LEN]);
+        let info = [sized(b"record digest"), sized(table.as_bytes())];
+        let prk = extract(b"holdfast record digests 1", own.as_slice());
+        expand(&prk, &[&info.concat()], key.as_mut_slice());
+        let mut mac = <Hmac<Sha256> as KeyInit>::new((&*key).into());
+        for part in parts {
+            mac.update(&sized(part));
+        }
+        Ok(mac.finalize().into_bytes().into())
+    }
+
+    /// A value that tells this root key from others and reveals nothing of it; stores of format 1 hold it in the
     /// clear. `None` if the ring derives no keys.
     #[must_use]
     pub fn check_value(&self) -> Option<[u8; CHECK_LEN]> {
@@ -272,6 +296,12 @@ impl KeyRing {
 pub struct View(pub(crate) Arc<Keys>);
 
 impl View {
+    /// Whether both are of one moment: no key came or went between them.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Opens what [`KeyRing::seal`] made for the same context.
     ///
     /// # Errors
@@ -332,7 +362,7 @@ fn derived_from(root: &RootKey) -> Key {
     extract(b"holdfast root key 1", root.as_bytes())
 }
 
-/// A table's keys as stores of formats 1 and 2 have them.
+/// A table's keys as stores of format 1 have them.
 pub(crate) fn derived_table(root: &Key, table: &str) -> TableKeys {
     let mut lookup = Zeroizing::new([0; LOOKUP_LEN]);
     let info = [sized(b"lookup"), sized(table.as_bytes())];

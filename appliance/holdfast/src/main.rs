@@ -15,6 +15,7 @@ mod listen;
 mod machine;
 mod record_exit;
 mod sandbox;
+mod say;
 mod serve;
 
 use cli::{Cli, Command, ConfigCommand, SandboxCommand, SiteCommand};

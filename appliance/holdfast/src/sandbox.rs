@@ -12,9 +12,9 @@ use std::time::Instant;
 use holdfast_hardening::probe::{self, End, Finding};
 use holdfast_hardening::{Filters, Limits, enter};
 
-use crate::Failure;
 use crate::cli::SandboxActArgs;
 use crate::serve::started::limits;
+use crate::{Failure, say};
 
 /// This program's own file, even if it was replaced meanwhile.
 const OWN_PROGRAM: &str = "/proc/self/exe";
@@ -82,12 +82,12 @@ pub fn at_start(folder: &Path, limits: &Limits, by: By) -> Result<(), Failure> {
     let begun = Instant::now();
     let findings = findings(folder, limits, by)?;
     let tried = findings.iter().filter(|found| found.end != End::Table);
-    eprintln!(
+    say::line(&format_args!(
         "{{\"kind\":\"sandbox-check\",\"acts\":{},\"stopped\":{},\"millis\":{}}}",
         tried.clone().count(),
         tried.filter(|found| found.is_stopped()).count(),
         begun.elapsed().as_millis()
-    );
+    ));
     refuse_if_through(&findings)
 }
 
@@ -97,11 +97,11 @@ pub fn unit_at_start(folder: &Path, limits: &Limits, by: By) -> Result<(), Failu
         format!("cannot look whether the unit's options are in force: {error}; start it as holdfast.service")
     })?;
     let (held, open): (Vec<_>, Vec<_>) = findings.iter().partition(|found| found.is_stopped());
-    eprintln!(
+    say::line(&format_args!(
         "{{\"kind\":\"unit-check\",\"options\":{},\"in_force\":{}}}",
         findings.len(),
         held.len()
-    );
+    ));
     if open.is_empty() {
         return Ok(());
     }

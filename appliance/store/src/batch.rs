@@ -58,6 +58,9 @@ pub(crate) enum Op {
         version: u16,
         plaintext: Zeroizing<Vec<u8>>,
     },
+    MarkAltered {
+        what: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -177,6 +180,13 @@ impl Batch {
         self
     }
 
+    /// Keeps in the sealed sums that the store was found altered, and what: it is never opened again
+    /// ([`Error::Altered`]).
+    pub fn mark_altered(&mut self, what: impl Into<String>) -> &mut Self {
+        self.ops.push(Op::MarkAltered { what: what.into() });
+        self
+    }
+
     /// Refuses the batch unless nothing is stored under `key`.
     pub fn expect_absent(&mut self, table: Table, key: impl AsRef<[u8]>) -> &mut Self {
         self.expect(table, key, Expected::Absent)
@@ -226,9 +236,10 @@ impl Batch {
     /// Seals every change whose key is known, in the caller's thread, so that the writer has little left to do.
     pub(crate) fn seal(self, ring: &KeyRing) -> Result<SealedBatch, Error> {
         let claim = self.claim;
+        let before = ring.view();
         let ops = self.ops.into_iter().map(|op| seal(ring, op));
         let ops = ops.collect::<Result<_, _>>()?;
-        Ok(SealedBatch::new(ops, claim))
+        Ok(SealedBatch::new(ops, claim, [ring.view(), before]))
     }
 }
 
@@ -264,6 +275,7 @@ fn seal(ring: &KeyRing, op: Op) -> Result<SealedOp, Error> {
                 expected,
             }
         }
+        Op::MarkAltered { what } => SealedOp::MarkAltered { what },
         Op::Append {
             table,
             version,

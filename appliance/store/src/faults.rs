@@ -8,15 +8,16 @@
 )]
 
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use holdfast_secrets::{KeyRing, RootKey, Suite};
+use holdfast_secrets::{Belongs, KeyRing, RootKey, Suite};
 use proptest::prelude::*;
 use redb::{Database, StorageBackend};
+use tempfile::TempDir;
 
 use crate::engine::Engine;
-use crate::{Batch, Error, Snapshot, Table, making, opening};
+use crate::sums::Sums;
+use crate::{Batch, Error, Snapshot, Table, keys, making, opening};
 
 const BLOBS: Table = Table::plain("blobs");
 const SECTOR: usize = 512;
@@ -131,18 +132,23 @@ fn ring() -> KeyRing {
     KeyRing::new(RootKey::from_bytes(&[7; 32]).unwrap(), Suite::Aes256Gcm)
 }
 
-fn empty() -> Disk {
+/// An empty store, whose key file lies in the folder.
+fn empty(folder: &TempDir) -> Disk {
     let disk = Disk::default();
     let database = Database::builder()
         .create_with_backend(disk.clone())
         .unwrap();
-    making::initialise(&database, &ring()).unwrap();
+    let ring = ring();
+    let id = keys::attach(&folder.path().join("store"), &ring, Belongs::New).unwrap();
+    let sums = Sums::default().seal(&ring).unwrap();
+    making::initialise(&database, &id, &sums).unwrap();
     database.close().unwrap();
     disk
 }
 
-fn open(disk: &Disk) -> Result<Arc<Engine>, Error> {
-    opening::with_backend(Path::new("/"), ring(), disk.clone()).map(Arc::new)
+fn open(folder: &TempDir, disk: &Disk) -> Result<Arc<Engine>, Error> {
+    let path = folder.path().join("store");
+    opening::with_backend(&path, ring(), disk.clone(), &mut |_| ()).map(Arc::new)
 }
 
 fn commit(engine: &Engine, n: u32) -> Result<(), Error> {
@@ -184,13 +190,14 @@ proptest! {
         kept in proptest::collection::vec(any::<bool>(), 1..64),
         commits in 1..14_u32,
     ) {
-        let disk = empty();
-        let engine = open(&disk).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+    let disk = empty(&folder);
+        let engine = open(&folder, &disk).unwrap();
         disk.0.lock().unwrap().fails_in = Some(cut);
         let answered = (1..=commits).take_while(|n| commit(&engine, *n).is_ok()).last().unwrap_or(0);
         let mut kept = kept.iter().copied().cycle();
         let left = disk.after_power_cut(|| kept.next().unwrap());
-        let again = open(&left).unwrap();
+        let again = open(&folder, &left).unwrap();
         let found = newest(&again);
         // The commit that was under way may be there or not, but only whole.
         prop_assert!(found == answered || found == answered + 1, "{found} found, {answered} answered");
@@ -201,8 +208,9 @@ proptest! {
 
 #[test]
 fn failed_write_stops_all_writing_until_the_store_is_opened_anew() {
-    let disk = empty();
-    let engine = open(&disk).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let disk = empty(&folder);
+    let engine = open(&folder, &disk).unwrap();
     commit(&engine, 1).unwrap();
     disk.0.lock().unwrap().fails_in = Some(3);
     let failed = commit(&engine, 2);
@@ -216,7 +224,7 @@ fn failed_write_stops_all_writing_until_the_store_is_opened_anew() {
         "{refused}"
     );
     drop(engine);
-    let again = open(&disk).unwrap();
+    let again = open(&folder, &disk).unwrap();
     assert!(newest(&again) >= 1);
     let next = newest(&again) + 1;
     commit(&again, next).unwrap();

@@ -16,6 +16,7 @@ use super::disks::{self, Disk};
 use super::error::MachineError;
 use super::ext4::{LABEL, LOOKED_AT};
 use super::gpt::{Entry, SET_UP, Table};
+use super::look::Look;
 use super::plan::{DiskView, Layout, Plan, plan};
 use super::{console, setup};
 
@@ -28,23 +29,7 @@ const STILL_TO_USE: Duration = Duration::from_millis(500);
 const STILL_TO_MAKE: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(100);
 
-/// Which disks were there, and since when no other has come up.
-pub struct Look {
-    disks: Vec<Disk>,
-    changed: Instant,
-}
-
-impl Look {
-    /// Looks for the first time: the earlier, the shorter the wait in [`bring_up`].
-    #[must_use]
-    pub fn first() -> Self {
-        let disks = disks::list();
-        let changed = Instant::now();
-        Self { disks, changed }
-    }
-}
-
-/// Finds or makes the data partition and mounts it. Returns its data id. `look` is the first at the disks.
+/// Finds or makes the data partition and mounts it. Returns its data id. `look` is the first at the disks: the earlier, the shorter the wait.
 ///
 /// # Errors
 /// A refusal of the plan, or what failed.

@@ -22,9 +22,9 @@ use holdfast_store::Store;
 use listenfd::ListenFd;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::Failure;
 use crate::cli::ServeArgs;
 use crate::config::{Credentials, Origin, in_force};
+use crate::{Failure, say};
 use console::Console;
 use notify::Notify;
 
@@ -88,7 +88,7 @@ fn tell(memory: u64, limits: &Limits) {
         "worst_case_mib": limits.worst_case() >> 20,
         "in_force": in_force(limits),
     });
-    eprintln!("{line}");
+    say::line(&line);
     let needs = limits.needs_memory();
     if needs > memory {
         eprintln!(

@@ -5,9 +5,9 @@ use std::time::UNIX_EPOCH;
 
 use holdfast_hardening::{Filters, LANDLOCK_FILES, LANDLOCK_SIGNALS, Limits, enter_with};
 
-use crate::Failure;
 use crate::cli::ServeArgs;
 use crate::sandbox::{self, By};
+use crate::{Failure, say};
 
 /// Its modification time is the image's build time (systemd reads it the same way).
 const CLOCK_EPOCH: &str = "/usr/lib/clock-epoch";
@@ -101,9 +101,9 @@ pub fn enter_sandbox(data: &Path) -> Result<(), Failure> {
     };
     sandbox::at_start(data, &limits, by)?;
     let report = enter_with(&limits, &filters)?;
-    eprintln!(
+    say::line(&format_args!(
         "{{\"kind\":\"sandbox\",\"landlock_abi\":{},\"bounding_set_empty\":{}}}",
         report.landlock_abi, report.bounding_set_empty
-    );
+    ));
     Ok(())
 }
