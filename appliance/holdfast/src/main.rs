@@ -20,6 +20,12 @@ mod serve;
 
 use cli::{Cli, Command, ConfigCommand, SandboxCommand, SiteCommand};
 
+/// Overwrites what is given back before it is used again, so that copies of secrets in buffers that grew or moved do not
+/// stay in memory.
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
 /// Any failure, already in words that end in what to do next.
 type Failure = Box<dyn std::error::Error>;
 
