@@ -65,6 +65,12 @@ pub enum Error {
     /// The key file's bytes are not those that were written.
     #[error("the key file is damaged: {0}; restore it, together with the store, from a backup")]
     KeyFileDamaged(&'static str),
+    /// The key file was overwritten on purpose.
+    #[error(
+        "the keys of this store were destroyed on demand (`holdfast key destroy`), so nothing in it can be read again, by \
+         anyone; give the machine an empty data disk to begin anew"
+    )]
+    KeysDestroyed,
     /// More keys than the file has room for.
     #[error("the key file is full; this needs a newer version")]
     KeyFileFull,

@@ -18,7 +18,7 @@ mod sandbox;
 mod say;
 mod serve;
 
-use cli::{Cli, Command, ConfigCommand, SandboxCommand, SiteCommand};
+use cli::{Cli, Command, ConfigCommand, SandboxCommand, SiteCommand, StoreCommand};
 
 /// Overwrites what is given back before it is used again, so that copies of secrets in buffers that grew or moved do not
 /// stay in memory.
@@ -46,6 +46,8 @@ fn main() -> ExitCode {
         Command::Logs(args) => client::logs::follow(&args),
         Command::Tls(command) => client::tls::run(&command),
         Command::Device(command) => client::devices::run(&command),
+        Command::Key(command) => client::keys::run(&command),
+        Command::Store(StoreCommand::Verify(args)) => client::store::verify(&args),
         Command::Reboot(args) => client::power::reboot(&args),
         Command::Poweroff(args) => client::power::power_off(&args),
         Command::Site(SiteCommand::Versions(args)) => client::site::versions(&args),

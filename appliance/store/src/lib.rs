@@ -36,6 +36,7 @@ mod writer;
 
 pub use batch::{Batch, Receipt};
 pub use error::Error;
+pub use holdfast_secrets::Kind as KeyKind;
 pub use record::{Record, decode_as};
 pub use reseal::Resealing;
 pub use snapshot::{Records, Revision, Snapshot, Versioned};

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use crate::engine::Engine;
 use crate::space::{self, Usage};
 use crate::writer::{self, Job};
-use crate::{Batch, Checkpoint, Error, Receipt, Resealing, Snapshot, Verdict, Verifying, opening};
+use crate::{Batch, Checkpoint, Error, Receipt, Resealing, Snapshot, Verdict, Verifying, keys, opening};
 
 /// Memory that waiting batches may take together, in KiB; who brings more waits.
 const QUEUE_KIB: usize = 16 << 10;
@@ -187,6 +187,15 @@ impl Store {
             path: self.0.engine.path.clone(),
             what: format!("table {}", tables.join(", table ")),
         }
+    }
+
+    /// What is told of a store whose keys were destroyed.
+    #[must_use]
+    pub fn keys_destroyed(&self) -> Error {
+        keys::failed(
+            &self.0.engine.path,
+            &holdfast_secrets::Error::KeysDestroyed,
+        )
     }
 
     /// What the store takes on its file system, and what is left there.

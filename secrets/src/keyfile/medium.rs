@@ -101,6 +101,16 @@ impl Medium {
         Ok(())
     }
 
+    /// Whether both regions hold zeros alone.
+    pub(super) fn is_erased(&self) -> io::Result<bool> {
+        let mut both = vec![0xff; REGION.saturating_mul(2)];
+        match self.file.read_exact_at(&mut both, 0) {
+            Ok(()) => Ok(both.iter().all(|byte| *byte == 0)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Overwrites both regions with zeros.
     pub(super) fn erase(&self) -> io::Result<()> {
         for index in 0..2 {

@@ -99,7 +99,11 @@ impl KeyFile {
         let io = |error: std::io::Error| failed(path, &error);
         let medium = Medium::open(path).map_err(io)?;
         let newest = medium.read().map_err(io)?.into_iter().next();
-        let newest = newest.ok_or(Error::KeyFileDamaged("neither of its two regions is whole"))?;
+        let newest = match newest {
+            Some(newest) => newest,
+            None if medium.is_erased().map_err(io)? => return Err(Error::KeysDestroyed),
+            None => return Err(Error::KeyFileDamaged("neither of its two regions is whole")),
+        };
         let (content, body, code) = Content::parse(&newest.content)?;
         let mut secrets = BTreeMap::new();
         let mut master = None;

@@ -60,8 +60,14 @@ impl Roots {
     #[must_use]
     pub fn ring(self) -> KeyRing {
         let mut others: Vec<Box<dyn RootKeyProvider>> = Vec::new();
-        others.extend(self.passphrase.map(|it| Box::new(it) as Box<dyn RootKeyProvider>));
-        others.extend(self.recovery_key.map(|it| Box::new(it) as Box<dyn RootKeyProvider>));
+        others.extend(
+            self.passphrase
+                .map(|it| Box::new(it) as Box<dyn RootKeyProvider>),
+        );
+        others.extend(
+            self.recovery_key
+                .map(|it| Box::new(it) as Box<dyn RootKeyProvider>),
+        );
         KeyRing::with(self.root_key, self.next, others, Suite::Aes256Gcm)
     }
 }
