@@ -49,6 +49,11 @@ impl Appliance {
         Self::prepare(&[], "portal.localhost").started()
     }
 
+    /// A fresh one whose console shows a code, not started yet.
+    pub fn prepared() -> Self {
+        Self::prepare(&["--console-code"], "portal.localhost")
+    }
+
     /// A fresh one with more lines in its configuration.
     pub fn start_with(lines: &str) -> Self {
         let appliance = Self::prepare(&["--console-code"], "portal.localhost");
@@ -145,6 +150,32 @@ impl Appliance {
         let mut process = self.process.take().unwrap();
         kill_process(Pid::from_child(&process), signal).unwrap();
         process.wait().unwrap()
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn ended(&mut self) -> std::process::ExitStatus {
+        let mut process = self.process.take().unwrap();
+        let start = Instant::now();
+        loop {
+            if let Some(status) = process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "it goes on: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Starts it and waits until it has refused to serve, for good; tells what it said.
+    pub fn refuses_to_start(&self) -> String {
+        let output = Command::new(HOLDFAST)
+            .args(["listen", "--listen", &self.address().to_string(), "--"])
+            .args(["--credentials".as_ref(), self.path("secrets").as_os_str()])
+            .args(["--data".as_ref(), self.path("data").as_os_str()])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(78), "only the operator can help");
+        refused(&output)
     }
 
     /// Ends it as systemd does; tells how long that took.
