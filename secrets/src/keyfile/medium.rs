@@ -116,7 +116,7 @@ impl Medium {
         for index in 0..2 {
             self.file.write_all_at(&vec![0; REGION], offset(index))?;
         }
-        self.file.sync_all()
+        self.file.sync_data()
     }
 }
 

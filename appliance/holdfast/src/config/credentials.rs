@@ -130,8 +130,9 @@ impl Credentials {
     /// # Errors
     /// As [`Credentials::read`].
     pub fn read_with(dir: &Path, defaults: &Limits) -> Result<(Self, Roots), ConfigError> {
-        let roots = Roots::read(dir)?;
-        Self::read_others(dir, defaults).map(|credentials| (credentials, roots))
+        // Who has passed nothing at all is told of the configuration first.
+        let credentials = Self::read_others(dir, defaults)?;
+        Ok((credentials, Roots::read(dir)?))
     }
 
     fn read_others(dir: &Path, defaults: &Limits) -> Result<Self, ConfigError> {

@@ -169,7 +169,7 @@ fn recovery_key_opens_the_store_when_the_root_key_is_lost() {
     let secrets = appliance.path("secrets");
     fs::write(
         secrets.join("holdfast.root-key"),
-        format!("{}\n", "5a".repeat(32)),
+        "9f3c1e7740a85d2b6ce1f9038b47d25a10e6c3f7925bd84e61a0f7c23d98b54e\n",
     )
     .unwrap();
     let why = appliance.refuses_to_start();

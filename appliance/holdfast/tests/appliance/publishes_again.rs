@@ -47,10 +47,10 @@ fn push_that_is_answered_409_begins_anew_and_both_versions_are_there() {
     forget_pushes(&appliance);
     let shared = noise(5000, 9);
     appliance.push(&[("index.html", b"0"), ("shared.bin", &shared)]);
-    // Its first connection asks for the live version; the second asks what is missing, then sends that.
+    // Its first connection asks for the live version; the second asks for the checkpoint and what is missing, then sends that.
     let stop = Stop {
         connection: 2,
-        flight: 3,
+        flight: 4,
     };
     let gate = Gate::before(appliance.address(), stop);
     let late = push(
