@@ -21,6 +21,9 @@ pub const DATA_TYPE: &str = "d45a2e85-7ca7-494e-baa4-d55dc96b5ba3";
 /// The attribute that says "this partition was set up": what is found in it must be ours.
 pub const SET_UP: u64 = 1 << 50;
 
+/// The attribute that says "a file system is being made here": what is found in it is set-up's own work.
+pub const BEING_MADE: u64 = 1 << 51;
+
 /// An entry of the partition table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition {

@@ -150,15 +150,11 @@ fn s40_power_cut_loses_nothing_answered() {
         // A boot for the middle of what only a boot proves: making the partition, and a commit.
         let count = (states / 2 / BOOT_COST).max(1);
         let mut random = Random::new(seed);
-        let phases = recorded.phases.clone();
+        let phases = plan.phases();
         let mut boots: Vec<Cut> = (0..count)
             .map(|turn| {
-                let phase = &phases[(turn + 1) % phases.len()];
-                plan.one(
-                    &phase.name,
-                    [Kind::Torn, Kind::Reordered][turn % 2],
-                    random.next(),
-                )
+                let kind = [Kind::Torn, Kind::Reordered][turn % 2];
+                plan.one(phases[(turn + 1) % phases.len()], kind, random.next())
             })
             .collect();
         if states >= 4 * flushes {
@@ -166,7 +162,7 @@ fn s40_power_cut_loses_nothing_answered() {
         }
         cuts.sort_by_key(|cut| cut.durable);
         boots.sort_by_key(|cut| cut.durable);
-        for phase in &phases {
+        for phase in &recorded.phases {
             println!("{name}: from entry {}: {}", phase.begun, phase.name);
         }
         let began = Instant::now();
@@ -175,8 +171,11 @@ fn s40_power_cut_loses_nothing_answered() {
         recorded.rewind();
         for cut in &boots {
             match recorded.boot(cut, &device) {
-                Ok(holds) => println!("{cut}: {holds}"),
-                Err(what) => wrong.push(format!("{name}, booted: {cut}: {what}")),
+                Ok(holds) => println!("{cut}, booted: {holds}"),
+                Err(what) => {
+                    println!("{cut}, booted: WRONG: {what}");
+                    wrong.push(format!("{name}, booted: {cut}: {what}"));
+                }
             }
             booted += 1;
         }

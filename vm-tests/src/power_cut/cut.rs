@@ -97,6 +97,17 @@ impl<'a> Plan<'a> {
         self.windows.len()
     }
 
+    /// The phases in which something is written or flushed, in order.
+    pub fn phases(&self) -> Vec<&str> {
+        let mut phases: Vec<&str> = self
+            .windows
+            .iter()
+            .map(|window| window.phase.as_str())
+            .collect();
+        phases.dedup();
+        phases
+    }
+
     /// The cut right behind each flush: all that followed is lost.
     pub fn boundaries(&self) -> Vec<Cut> {
         let cuts = self.windows.iter();
@@ -106,12 +117,7 @@ impl<'a> Plan<'a> {
     /// `count` cuts of this seed: each phase as often as the other, each kind as often as the other.
     pub fn choose(&self, count: usize, seed: u64) -> Vec<Cut> {
         let mut random = Random::new(seed);
-        let mut phases: Vec<&str> = self
-            .windows
-            .iter()
-            .map(|window| window.phase.as_str())
-            .collect();
-        phases.dedup();
+        let phases = self.phases();
         let kinds = [Kind::Dropped, Kind::Reordered, Kind::Torn];
         let mut cuts: Vec<Cut> = (0..count)
             .map(|turn| {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Console, Device, ext4,
-    gpt::{self, DATA_TYPE, Partition, SET_UP},
+    gpt::{self, BEING_MADE, DATA_TYPE, Partition, SET_UP},
     limit, site,
 };
 use std::{
@@ -40,7 +40,7 @@ impl Recorded {
             let head = self
                 .medium
                 .read(data.range.start..data.range.start + LOOKED_AT);
-            begins_again(&head, &data.id)?;
+            begins_again(&head, &data)?;
             return lost("a data partition that is not set up");
         }
         let (image, data_folder) = (self.folder.join("data.img"), self.folder.join("data"));
@@ -137,19 +137,21 @@ pub(super) fn shown(console: &Console, device: &Device) -> Shown {
     }
 }
 
-/// Set-up begins again where the partition is blank or holds the file system that it made and never mounted (`holdfast`'s own rule).
-fn begins_again(head: &[u8], id: &str) -> Result<(), String> {
+/// Set-up begins again where the partition is blank or holds the file system that it made and never mounted, and, where the entry
+/// says that it is being made, over anything but a file system that was mounted.
+fn begins_again(head: &[u8], entry: &Partition) -> Result<(), String> {
     let super_block = &head[1024..2048];
     let uuid: String = super_block[0x68..0x78]
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
     let ours = super_block[0x38..0x3a] == [0x53, 0xef]
-        && uuid == id.replace('-', "")
-        && super_block[0x78..0x88].starts_with(b"holdfast-data\0")
-        && super_block[0x2c..0x30] == [0; 4]
-        && super_block[0x34..0x36] == [0; 2];
-    if ours || head.iter().all(|byte| *byte == 0) {
+        && uuid == entry.id.replace('-', "")
+        && super_block[0x78..0x88].starts_with(b"holdfast-data\0");
+    let used = super_block[0x2c..0x30] != [0; 4] || super_block[0x34..0x36] != [0; 2];
+    let blank = head.iter().all(|byte| *byte == 0);
+    let foreign_but_made = !ours && entry.attributes & BEING_MADE != 0;
+    if blank || (ours && !used) || foreign_but_made {
         return Ok(());
     }
     let first = head.iter().position(|byte| *byte != 0);
