@@ -178,6 +178,22 @@ impl<'a> Plan<'a> {
         cut
     }
 
+    /// A cut that breaks the promise: everything is on the medium but this write, although a flush came after it.
+    pub fn forgetting(&self, entry: usize) -> Cut {
+        let all = entry + 1..self.log.entries.len();
+        let rest = self
+            .writes(all)
+            .map(|(index, sectors)| (index, (0..sectors).collect()));
+        Cut {
+            kind: Kind::Reordered,
+            phase: "forgotten write".into(),
+            seed: 0,
+            durable: entry,
+            end: self.log.entries.len(),
+            rest: rest.collect(),
+        }
+    }
+
     /// The writes among these entries, with their sectors.
     fn writes(&self, entries: Range<usize>) -> impl Iterator<Item = (usize, u64)> {
         let all = entries.map(|index| (index, self.log.entries[index].sectors));

@@ -103,6 +103,17 @@ impl Recorded {
                 ));
             }
             site::served(console, self.spec.port, pages)?;
+            // What is not live is whole as well.
+            for (version, pages) in &self.steps.pages {
+                let listed = shown.versions.as_array().into_iter().flatten();
+                if shown.live() != Some(*version)
+                    && listed.clone().any(|one| one["version"] == *version)
+                {
+                    device.run(&["site", "activate", &version.to_string()], "");
+                    site::served(console, self.spec.port, pages)
+                        .map_err(|what| format!("version {version}: {what}"))?;
+                }
+            }
             // What was kept can be built upon.
             let next = self.folder.join("next");
             fs::create_dir_all(&next).map_err(|error| error.to_string())?;

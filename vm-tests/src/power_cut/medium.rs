@@ -211,3 +211,78 @@ fn write<'a>(file: &File, sectors: impl Iterator<Item = (&'a u64, &'a [u8; BYTES
         flush(&run);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Kind, log::tests::written},
+        *,
+    };
+
+    fn cut(durable: usize, end: usize, rest: Vec<(usize, Vec<u64>)>) -> Cut {
+        Cut {
+            kind: Kind::Torn,
+            phase: String::new(),
+            seed: 0,
+            durable,
+            end,
+            rest,
+        }
+    }
+
+    #[test]
+    fn disk_holds_what_is_durable_and_what_the_cut_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        // Ten sectors of 1, of which the last four are loaded; two of those are holes.
+        let mut disk = vec![1; 10 * BYTES];
+        disk[7 * BYTES..9 * BYTES].fill(0);
+        std::fs::write(at("base"), &disk).unwrap();
+        let rows = [
+            (0, 1, 0, 2),
+            (6, 2, 0, 3),
+            (0, 0, 1, 0),
+            (4, 3, 0, 4),
+            (8, 1, 0, 5),
+            (6, 1, 0, 0),
+        ];
+        std::fs::write(at("log"), written(6, &rows)).unwrap();
+        let log = WriteLog::open(&at("log")).unwrap();
+        let mut medium = Medium::new(at("base"), 6 * SECTOR..10 * SECTOR);
+        for (cut, expected) in [
+            (cut(0, 2, vec![]), [1, 1, 1, 1, 1, 1, 1, 0, 0, 1]),
+            (
+                cut(0, 2, vec![(1, vec![1])]),
+                [1, 1, 1, 1, 1, 1, 1, 3, 0, 1],
+            ),
+            (cut(3, 3, vec![]), [2, 1, 1, 1, 1, 1, 3, 3, 0, 1]),
+            (
+                cut(3, 5, vec![(4, vec![0]), (3, vec![0, 2])]),
+                [2, 1, 1, 1, 4, 1, 4, 3, 5, 1],
+            ),
+            (
+                cut(3, 6, vec![(5, vec![0]), (3, vec![1])]),
+                [2, 1, 1, 1, 1, 4, 0, 3, 0, 1],
+            ),
+            (cut(6, 6, vec![]), [2, 1, 1, 1, 4, 4, 0, 3, 5, 1]),
+        ] {
+            medium.become_cut(&log, &cut).unwrap();
+            let expected: Vec<u8> = expected
+                .into_iter()
+                .flat_map(|byte| [byte; BYTES])
+                .collect();
+            assert_eq!(medium.read(0..10 * SECTOR), expected, "{cut}");
+            medium.write_disk(&at("disk"));
+            assert_eq!(std::fs::read(at("disk")).unwrap(), expected, "{cut}");
+            medium.extract(7 * SECTOR..10 * SECTOR, &at("part"));
+            assert_eq!(
+                std::fs::read(at("part")).unwrap(),
+                expected[7 * BYTES..],
+                "{cut}"
+            );
+        }
+        medium = medium.again();
+        medium.become_cut(&log, &cut(0, 0, vec![])).unwrap();
+        assert_eq!(medium.read(0..10 * SECTOR), disk);
+    }
+}

@@ -225,15 +225,21 @@ pub(super) fn ready(console: &Console) -> bool {
     console.find(&[READY], limit(60)).is_some()
 }
 
-/// Each write of the primary partition table begins a phase of the start.
+/// Each write of the primary partition table is a phase of the start, and what follows it another.
 fn name_table_writes(log: &WriteLog, phases: &mut Vec<Phase>) {
     let start = phases.get(1).map_or(usize::MAX, |phase| phase.begun);
-    let mut place = 1;
+    let mut place = 1_usize;
     for (index, entry) in log.entries.iter().enumerate().take(start) {
         if entry.sector <= 1 && 1 < entry.sector + entry.sectors {
-            let name = format!("after table write {place}");
-            phases.insert(place, Phase { name, begun: index });
-            place += 1;
+            let number = place.div_ceil(2);
+            let names = [
+                format!("partition table {number}"),
+                format!("after partition table {number}"),
+            ];
+            for (name, begun) in names.into_iter().zip(index..) {
+                phases.insert(place, Phase { name, begun });
+                place += 1;
+            }
         }
     }
 }
