@@ -1,7 +1,7 @@
 //! Whether the disk of a cut holds the promise, without booting it.
 
 use super::{
-    Cut, Host, Shown,
+    Cut, Host, Kind, Shown,
     recording::{Recorded, keep, ready},
 };
 use crate::{
@@ -16,6 +16,10 @@ use std::{
 
 /// How much of a partition set-up looks at to call it blank, in bytes.
 const LOOKED_AT: u64 = 128 << 10;
+
+/// How a verdict begins on a disk whose superblock is half old, half new: ext4 wants it in two sectors at once. The machine refuses to
+/// mount it, and e2fsck repairs it from a copy.
+pub const TORN: &str = "the superblock is torn";
 
 impl Recorded {
     /// Judges the disk of a cut: the partition table is whole in one copy at least; a partition that is not set up is one that
@@ -45,7 +49,12 @@ impl Recorded {
         }
         let (image, data_folder) = (self.folder.join("data.img"), self.folder.join("data"));
         self.medium.extract(data.range.clone(), &image);
-        let result = ext4::recover(&image).and_then(|()| {
+        let torn = cut.kind == Kind::Torn && ext4::superblock_is_torn(&image);
+        let recovered = match torn {
+            true => ext4::recover_by_backup(&image),
+            false => ext4::recover(&image),
+        };
+        let result = recovered.and_then(|()| {
             let _ = fs::remove_dir_all(&data_folder);
             fs::create_dir_all(&data_folder).map_err(|error| error.to_string())?;
             if !ext4::take(&image, "/store.redb", &data_folder.join("store.redb"))? {
@@ -53,7 +62,11 @@ impl Recorded {
             }
             let host = Host::start(&self.folder, self.spec.port)?;
             let count = self.holds(cut, &host.console, device)?;
-            Ok(format!("{count} of {} operations", self.steps.list.len()))
+            let of = self.steps.list.len();
+            Ok(match torn {
+                true => format!("{TORN}, {count} of {of} operations once a person has repaired it"),
+                false => format!("{count} of {of} operations"),
+            })
         });
         if result.is_err() {
             keep(&image);
@@ -102,7 +115,7 @@ impl Recorded {
                     console.tail(20)
                 ));
             }
-            site::served(console, self.spec.port, pages)?;
+            site::served(console, self.spec.port, pages, limit(2))?;
             // What is not live is whole as well.
             for (version, pages) in &self.steps.pages {
                 let listed = shown.versions.as_array().into_iter().flatten();
@@ -110,7 +123,7 @@ impl Recorded {
                     && listed.clone().any(|one| one["version"] == *version)
                 {
                     device.run(&["site", "activate", &version.to_string()], "");
-                    site::served(console, self.spec.port, pages)
+                    site::served(console, self.spec.port, pages, limit(2))
                         .map_err(|what| format!("version {version}: {what}"))?;
                 }
             }

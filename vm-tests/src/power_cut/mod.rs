@@ -20,6 +20,7 @@ mod steps;
 
 pub use cut::{Cut, Kind, Plan};
 pub use host::Host;
+pub use judge::TORN;
 pub use log::{Entry, WriteLog};
 pub use medium::{Medium, SECTOR};
 pub use random::Random;
