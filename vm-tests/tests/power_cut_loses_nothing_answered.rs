@@ -8,7 +8,7 @@
 
 use holdfast_vm_tests::{
     Device, Lab, limit,
-    power_cut::{Cut, Entry, Kind, Plan, Random, Recorded, Recording, Steps, TORN},
+    power_cut::{Cut, Entry, FORGOTTEN, Kind, Plan, Random, Recorded, Recording, Steps, TORN},
     site::Page,
 };
 use std::{env, fs, path::PathBuf, time::Instant};
@@ -105,7 +105,7 @@ fn later(lab: &Lab, before: &Recorded, device: &Device) -> Recorded {
 }
 
 /// Disks that no honest medium would leave: for each answered operation one without it, and for each push one without its largest
-/// write of content.
+/// write of content, where there is one that nothing wrote over.
 fn broken(recorded: &Recorded) -> Vec<Cut> {
     let plan = recorded.plan();
     let entries = &recorded.log.entries;
@@ -135,7 +135,7 @@ fn broken(recorded: &Recorded) -> Vec<Cut> {
             let writes = (step.begun..step.answered)
                 .filter(|index| lasts(*index) && sealed(&entries[*index]));
             let largest = writes.max_by_key(|index| entries[*index].sectors);
-            cuts.push(plan.forgetting(largest.expect("a push writes")));
+            cuts.extend(largest.map(|index| plan.forgetting(index)));
         }
     }
     cuts.sort_by_key(|cut| cut.durable);
@@ -150,6 +150,7 @@ struct Verdicts {
     torn: Vec<Cut>,
     booted: usize,
     found: usize,
+    forgotten: usize,
 }
 
 impl Verdicts {
@@ -193,6 +194,7 @@ impl Verdicts {
             };
             println!("{cut}, broken: {}", what.lines().next().unwrap_or_default());
             self.found += 1;
+            self.forgotten += usize::from(cut.phase == FORGOTTEN);
         }
     }
 }
@@ -213,6 +215,7 @@ fn power_cut_loses_nothing_answered() {
         torn: Vec::new(),
         booted: 0,
         found: 0,
+        forgotten: 0,
     };
     let mut figures = Vec::new();
     for (name, mut recorded) in [("first boot", one), ("later boot", two)] {
@@ -243,8 +246,10 @@ fn power_cut_loses_nothing_answered() {
         torn,
         booted,
         found,
+        forgotten,
         ..
     } = verdicts;
+    assert!(forgotten > 0, "no push had a write of content to forget");
     let number = wrong.len();
     assert!(
         wrong.is_empty(),

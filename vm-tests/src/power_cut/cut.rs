@@ -3,6 +3,9 @@
 use super::{Phase, Random, WriteLog};
 use std::{fmt, ops::Range};
 
+/// The phase of a cut by [`Plan::forgetting`].
+pub const FORGOTTEN: &str = "forgotten write";
+
 /// What becomes of the writes after the last flush.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -186,7 +189,7 @@ impl<'a> Plan<'a> {
             .map(|(index, sectors)| (index, (0..sectors).collect()));
         Cut {
             kind: Kind::Reordered,
-            phase: "forgotten write".into(),
+            phase: FORGOTTEN.into(),
             seed: 0,
             durable: entry,
             end: self.log.entries.len(),

@@ -18,7 +18,7 @@ mod random;
 mod recording;
 mod steps;
 
-pub use cut::{Cut, Kind, Plan};
+pub use cut::{Cut, FORGOTTEN, Kind, Plan};
 pub use host::Host;
 pub use judge::TORN;
 pub use log::{Entry, WriteLog};
