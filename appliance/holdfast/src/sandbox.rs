@@ -34,9 +34,9 @@ pub enum By<'a> {
 /// For people: tries everything beside an empty store in a folder of its own, and prints what stopped each act.
 pub fn check(json: bool) -> Result<(), Failure> {
     let folder = std::env::temp_dir().join(format!("holdfast-sandbox-{}", std::process::id()));
-    let store = folder.join("store.redb");
+    let files = ["store.redb", "store.keys"].map(|name| folder.join(name));
     std::fs::create_dir(&folder)
-        .and_then(|()| std::fs::write(&store, ""))
+        .and_then(|()| files.iter().try_for_each(|file| std::fs::write(file, "")))
         .map_err(|error| {
             format!(
                 "cannot make {}: {error}; set TMPDIR to a folder that can be written",
@@ -47,7 +47,8 @@ pub fn check(json: bool) -> Result<(), Failure> {
     let findings = findings(&folder, &limits(), By::Own);
     let took = begun.elapsed();
     // A folder that cannot be removed harms nobody; what was found counts.
-    let _ = std::fs::remove_file(&store).and_then(|()| std::fs::remove_dir(&folder));
+    let removed = files.iter().try_for_each(std::fs::remove_file);
+    let _ = removed.and_then(|()| std::fs::remove_dir(&folder));
     let findings = findings?;
     if json {
         let acts: Vec<_> = findings.iter().map(Finding::to_json).collect();
