@@ -4,12 +4,17 @@ use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-pub const HOLDFAST: &str = env!("CARGO_BIN_EXE_holdfast");
+/// The program: the one built with this test, or the one that `HOLDFAST_BIN` names.
+pub static HOLDFAST: LazyLock<PathBuf> = LazyLock::new(|| {
+    let named = std::env::var_os("HOLDFAST_BIN");
+    named.map_or_else(|| env!("CARGO_BIN_EXE_holdfast").into(), PathBuf::from)
+});
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Appliance {
@@ -73,7 +78,7 @@ impl Appliance {
         let dir = tempfile::tempdir().unwrap();
         let port = free_port();
         fs::create_dir(dir.path().join("data")).unwrap();
-        let made = Command::new(HOLDFAST)
+        let made = Command::new(&*HOLDFAST)
             .args([
                 "config",
                 "new",
@@ -102,15 +107,31 @@ impl Appliance {
         self
     }
 
-    /// Starts it, with a log of its own.
+    /// Starts it, with a log of its own, and waits until it answers.
     pub fn boot(&mut self) {
+        self.spawn();
+        let start = Instant::now();
+        while !self.answers() {
+            assert!(start.elapsed() < PATIENCE, "did not start: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Whether it answers.
+    pub fn answers(&self) -> bool {
+        let machine = self.path("machine.sock").exists();
+        TcpStream::connect(self.address()).is_ok() && (machine || self.log().contains("identity"))
+    }
+
+    /// Starts it, with a log of its own, and waits for nothing.
+    pub fn spawn(&mut self) {
         let _ = fs::remove_file(self.path("log"));
         let log = File::options()
             .create(true)
             .append(true)
             .open(self.path("log"))
             .unwrap();
-        let mut command = Command::new(HOLDFAST);
+        let mut command = Command::new(&*HOLDFAST);
         command
             .args(["listen", "--listen", &self.address().to_string(), "--"])
             .args(["--credentials".as_ref(), self.path("secrets").as_os_str()])
@@ -123,20 +144,25 @@ impl Appliance {
             command.env("HOLDFAST_MACHINE_SOCKET", &machine);
         }
         self.process = Some(command.spawn().unwrap());
-        let start = Instant::now();
-        let shown = |log: &str| machine.exists() || log.contains("identity");
-        while TcpStream::connect(self.address()).is_err() || !shown(&self.log()) {
-            assert!(start.elapsed() < PATIENCE, "did not start: {}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
     }
 
-    /// Ends it as a power cut would.
+    /// Ends it at once.
     pub fn kill(&mut self) {
         let mut process = self.process.take().unwrap();
         process.kill().unwrap();
         process.wait().unwrap();
         fs::remove_file(self.path("log")).unwrap();
+    }
+
+    /// Kills it while others still use it.
+    pub fn kill_in_place(&self) {
+        let process = self.process.as_ref().unwrap();
+        kill_process(Pid::from_child(process), Signal::KILL).unwrap();
+    }
+
+    /// Takes note that it is dead.
+    pub fn reap(&mut self) {
+        self.process.take().unwrap().wait().unwrap();
     }
 
     /// Starts it once more.
@@ -167,7 +193,7 @@ impl Appliance {
 
     /// Starts it and waits until it has refused to serve, for good; tells what it said.
     pub fn refuses_to_start(&self) -> String {
-        let output = Command::new(HOLDFAST)
+        let output = Command::new(&*HOLDFAST)
             .args(["listen", "--listen", &self.address().to_string(), "--"])
             .args(["--credentials".as_ref(), self.path("secrets").as_os_str()])
             .args(["--data".as_ref(), self.path("data").as_os_str()])
@@ -239,7 +265,7 @@ impl Appliance {
     }
 
     pub fn holdfast_as(&self, state: &str, arguments: &[&str]) -> Output {
-        Command::new(HOLDFAST)
+        Command::new(&*HOLDFAST)
             .args(arguments)
             .args(["--state".as_ref(), self.path(state).as_os_str()])
             .stdin(Stdio::null())

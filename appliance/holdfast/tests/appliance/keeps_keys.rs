@@ -41,7 +41,7 @@ fn epochs(appliance: &Appliance) -> Vec<(String, Vec<u64>)> {
 }
 
 fn destroy(appliance: &Appliance, typed: &str) -> Output {
-    let mut child = Command::new(HOLDFAST)
+    let mut child = Command::new(&*HOLDFAST)
         .args(["key", "destroy", "--state"])
         .arg(appliance.path("state"))
         .stdin(Stdio::piped())

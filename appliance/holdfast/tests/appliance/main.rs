@@ -44,6 +44,7 @@ mod speaks_http1;
 mod speaks_http2;
 mod speaks_tls;
 mod strict_transport;
+mod torture;
 mod verifies;
 mod watchdog;
 mod web;

@@ -21,7 +21,7 @@ fn push(appliance: &Appliance, gate: &Gate, files: &[(&str, &[u8])]) -> Child {
         .unwrap());
     let known = known.replace(&appliance.authority(), &format!("localhost:{}", gate.port));
     std::fs::write(late.join("servers.json"), known).unwrap();
-    Command::new(HOLDFAST)
+    Command::new(&*HOLDFAST)
         .args(["site", "push", folder.to_str().unwrap()])
         .args(["--state".as_ref(), late.as_os_str()])
         .stdin(Stdio::null())
