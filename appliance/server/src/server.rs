@@ -236,6 +236,8 @@ impl Server {
             () = stop => None,
             // The sender lives as long as `shared`.
             why = fatal.wait_for(Option::is_some) => why.ok().and_then(|why| why.clone()),
+            // A store that takes no writes could not revoke either; the service manager starts the server anew.
+            why = shared.store.broken() => Some(why),
         };
         verifying.abort();
         shared.ending.store(true, Ordering::Relaxed);

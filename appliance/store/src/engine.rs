@@ -32,6 +32,8 @@ pub(crate) struct Engine {
     pub(crate) path: PathBuf,
     /// Why writing has stopped, once it has.
     pub(crate) stopped: OnceLock<String>,
+    /// Told when it has.
+    pub(crate) stopping: tokio::sync::Notify,
     /// Durable transactions since the file was opened.
     pub(crate) transactions: AtomicU64,
     /// The tables' sums as last committed. Held while a transaction is written, so that both agree.
@@ -158,6 +160,7 @@ impl Engine {
     /// after ENOSPC), so nothing more is written until the file was opened anew.
     fn stop(&self, error: &redb::Error) -> Error {
         let reason = self.stopped.get_or_init(|| error.to_string());
+        self.stopping.notify_waiters();
         Error::Stopped(reason.clone())
     }
 

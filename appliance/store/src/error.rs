@@ -179,8 +179,8 @@ pub enum Error {
     },
     /// A write failed in a way after which the engine cannot be trusted to go on. Reads may still work.
     #[error(
-        "the store takes no more writes, since one failed ({0}); see to the disk, then restart the service, which \
-         opens the store anew: every answered write is in it"
+        "the store takes no more writes, since one failed ({0}); the server ends and is started anew, which opens the store \
+         again with every answered write in it. See to the disk if this comes back"
     )]
     Stopped(String),
     /// The writer thread was not started.

@@ -219,13 +219,44 @@ fn failed_write_stops_all_writing_until_the_store_is_opened_anew() {
     disk.0.lock().unwrap().fails_in = None;
     let refused = commit(&engine, 2).unwrap_err();
     assert!(matches!(refused, Error::Stopped(_)), "{refused:?}");
-    assert!(
-        refused.to_string().contains("restart the service"),
-        "{refused}"
-    );
+    assert!(refused.to_string().contains("started anew"), "{refused}");
     drop(engine);
     let again = open(&folder, &disk).unwrap();
     assert!(newest(&again) >= 1);
     let next = newest(&again) + 1;
     commit(&again, next).unwrap();
+}
+
+/// The disk is full, or fails, at each write and flush in turn, in the middle of mixed changes.
+#[test]
+fn failure_at_any_operation_loses_nothing_answered_and_is_told_to_who_serves() {
+    let mut failures = 0;
+    for fails_in in 1..150 {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = empty(&folder);
+        let engine = open(&folder, &disk).unwrap();
+        disk.0.lock().unwrap().fails_in = Some(fails_in);
+        let answered = (1..=10).take_while(|n| commit(&engine, *n).is_ok());
+        let answered = answered.last().unwrap_or(0);
+        // What is read is right or refused, never half.
+        if answered < 10 {
+            failures += 1;
+            assert!(engine.stopped.get().is_some(), "operation {fails_in}");
+            disk.0.lock().unwrap().fails_in = None;
+            assert!(matches!(commit(&engine, 11), Err(Error::Stopped(_))));
+        }
+        drop(engine);
+        // The disk is well again, and the process was started anew.
+        disk.0.lock().unwrap().fails_in = None;
+        let again = open(&folder, &disk).unwrap();
+        let found = newest(&again);
+        assert!(
+            found == answered || found == answered + 1,
+            "operation {fails_in}: {found} found, {answered} answered"
+        );
+        commit(&again, found + 1).unwrap();
+        let verdict = again.verify(|_| true).unwrap().unwrap();
+        assert!(verdict.is_whole(), "operation {fails_in}: {verdict:?}");
+    }
+    assert!(failures > 50, "{failures} of the operations failed");
 }

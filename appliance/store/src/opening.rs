@@ -76,6 +76,7 @@ pub(crate) fn with_backend(
         ring,
         path: path.to_owned(),
         stopped: OnceLock::new(),
+        stopping: tokio::sync::Notify::new(),
         transactions: AtomicU64::new(0),
     })
 }

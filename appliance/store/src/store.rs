@@ -11,7 +11,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use crate::engine::Engine;
 use crate::space::{self, Usage};
 use crate::writer::{self, Job};
-use crate::{Batch, Checkpoint, Error, Receipt, Resealing, Snapshot, Verdict, Verifying, keys, opening};
+use crate::{
+    Batch, Checkpoint, Error, Receipt, Resealing, Snapshot, Verdict, Verifying, keys, opening,
+};
 
 /// Memory that waiting batches may take together, in KiB; who brings more waits.
 const QUEUE_KIB: usize = 16 << 10;
@@ -171,6 +173,19 @@ impl Store {
         &self.0.engine.ring
     }
 
+    /// Waits until a write has failed so that no more are taken; who serves ends then, and opens the store anew.
+    pub async fn broken(&self) -> Error {
+        let engine = &self.0.engine;
+        loop {
+            // It is woken from here on, so nothing is missed between the look and the wait.
+            let told = engine.stopping.notified();
+            if let Some(reason) = engine.stopped.get() {
+                return Error::Stopped(reason.clone());
+            }
+            told.await;
+        }
+    }
+
     /// What names the store's whole content as last committed. Waits for a commit that is under way.
     ///
     /// # Errors
@@ -192,10 +207,7 @@ impl Store {
     /// What is told of a store whose keys were destroyed.
     #[must_use]
     pub fn keys_destroyed(&self) -> Error {
-        keys::failed(
-            &self.0.engine.path,
-            &holdfast_secrets::Error::KeysDestroyed,
-        )
+        keys::failed(&self.0.engine.path, &holdfast_secrets::Error::KeysDestroyed)
     }
 
     /// What the store takes on its file system, and what is left there.

@@ -125,13 +125,30 @@ impl Appliance {
 
     /// Starts it, with a log of its own, and waits for nothing.
     pub fn spawn(&mut self) {
+        self.spawn_by(Command::new(&*HOLDFAST));
+    }
+
+    /// Starts it with no file longer than so many KiB, and waits until it answers: writes behind that fail with EFBIG.
+    pub fn boot_with_files_of(&mut self, kib: u32) {
+        let mut shell = Command::new("sh");
+        // Blocks of 512 bytes (POSIX, ulimit). Without a handler the signal would end it before the error is seen.
+        let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", kib * 2);
+        shell.args(["-c", &script, "sh"]).arg(&*HOLDFAST);
+        self.spawn_by(shell);
+        let start = Instant::now();
+        while !self.answers() {
+            assert!(start.elapsed() < PATIENCE, "did not start: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn spawn_by(&mut self, mut command: Command) {
         let _ = fs::remove_file(self.path("log"));
         let log = File::options()
             .create(true)
             .append(true)
             .open(self.path("log"))
             .unwrap();
-        let mut command = Command::new(&*HOLDFAST);
         command
             .args(["listen", "--listen", &self.address().to_string(), "--"])
             .args(["--credentials".as_ref(), self.path("secrets").as_os_str()])

@@ -10,6 +10,7 @@
 mod answers_parts;
 mod appliance;
 mod bounds;
+mod breaks;
 mod browser;
 mod configures;
 mod device;
