@@ -80,6 +80,8 @@ pub enum Kind {
     StoreVerificationAsked,
     /// Records were put back, removed or added behind the store's back.
     StoreAltered,
+    /// A device asked to have the store's file made smaller at the next start.
+    StoreCompactionAsked,
 }
 
 /// Who did it.

@@ -48,6 +48,7 @@ fn main() -> ExitCode {
         Command::Device(command) => client::devices::run(&command),
         Command::Key(command) => client::keys::run(&command),
         Command::Store(StoreCommand::Verify(args)) => client::store::verify(&args),
+        Command::Store(StoreCommand::Compact(args)) => client::store::compact(&args),
         Command::Reboot(args) => client::power::reboot(&args),
         Command::Poweroff(args) => client::power::power_off(&args),
         Command::Site(SiteCommand::Versions(args)) => client::site::versions(&args),

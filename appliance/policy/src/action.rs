@@ -68,6 +68,8 @@ actions! {
     DestroyKeys = Appliance, "destroyKeys";
     /// Have the whole store held against what was committed.
     VerifyStore = Appliance, "verifyStore";
+    /// Have the store's file made smaller at the next start.
+    CompactStore = Appliance, "compactStore";
     /// Take a device's rights away.
     RevokeDevice = Appliance, "revokeDevice";
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use holdfast_policy::{
-    Appliance, ChangeCertificate, Channel, Context, DestroyKeys, Enrol, InviteDevice,
+    Appliance, ChangeCertificate, Channel, CompactStore, Context, DestroyKeys, Enrol, InviteDevice,
     MakeRecoveryKey, Portal, PortalAsset, PowerOff, Principal, Publish, ReadCertificate,
     ReadConfiguration, ReadDevices, ReadKeys, ReadLogs, ReadStatus, Reboot, Report, RevokeDevice,
     RotateKeys, Site, StatusPage, VerifyStore, View,
@@ -385,6 +385,10 @@ async fn device(
         api::Route::Verify => {
             let permit = policy.decide::<VerifyStore>(who, Appliance, &channel)?;
             api::store::verify(permit, shared, context, binding).await
+        }
+        api::Route::Compact => {
+            let permit = policy.decide::<CompactStore>(who, Appliance, &channel)?;
+            api::store::compact(permit, shared, context, binding).await
         }
         api::Route::Manifest(version) => {
             let permit = policy.decide::<Publish>(who, Site, &channel)?;

@@ -61,6 +61,7 @@ pub(crate) enum Op {
     MarkAltered {
         what: String,
     },
+    Compact,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -187,6 +188,12 @@ impl Batch {
         self
     }
 
+    /// Has the file made as small as it can be at the store's next opening, which takes about as long as copying it.
+    pub fn compact_at_next_opening(&mut self) -> &mut Self {
+        self.ops.push(Op::Compact);
+        self
+    }
+
     /// Refuses the batch unless nothing is stored under `key`.
     pub fn expect_absent(&mut self, table: Table, key: impl AsRef<[u8]>) -> &mut Self {
         self.expect(table, key, Expected::Absent)
@@ -276,6 +283,7 @@ fn seal(ring: &KeyRing, op: Op) -> Result<SealedOp, Error> {
             }
         }
         Op::MarkAltered { what } => SealedOp::MarkAltered { what },
+        Op::Compact => SealedOp::Compact,
         Op::Append {
             table,
             version,

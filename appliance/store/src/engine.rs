@@ -76,6 +76,7 @@ pub(crate) enum SealedOp {
     MarkAltered {
         what: String,
     },
+    Compact,
 }
 
 impl SealedBatch {
@@ -85,7 +86,7 @@ impl SealedBatch {
                 SealedOp::Put { key, value, .. } => key.len().saturating_add(value.len()),
                 SealedOp::Append { plaintext, .. } => plaintext.len(),
                 SealedOp::MarkAltered { what } => what.len(),
-                SealedOp::Delete { .. } | SealedOp::Expect { .. } => 0,
+                SealedOp::Delete { .. } | SealedOp::Expect { .. } | SealedOp::Compact => 0,
             })
         });
         Self {
@@ -256,6 +257,7 @@ impl Engine {
                         state.changed(&self.ring, place, Some(old.value()), None)?;
                     }
                 }
+                SealedOp::Compact => state.sums.compact = true,
                 SealedOp::MarkAltered { what } => state.sums.altered = Some(what.clone()),
                 SealedOp::Append {
                     table,

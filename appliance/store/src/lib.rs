@@ -15,6 +15,7 @@
 //! shows to whoever remembers a [`Checkpoint`].
 
 mod batch;
+mod compaction;
 mod engine;
 mod error;
 #[cfg(test)]
@@ -35,6 +36,7 @@ mod verify;
 mod writer;
 
 pub use batch::{Batch, Receipt};
+pub use compaction::Pause;
 pub use error::Error;
 pub use holdfast_secrets::Kind as KeyKind;
 pub use record::{Record, decode_as};

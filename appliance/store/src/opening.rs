@@ -14,6 +14,7 @@ use holdfast_secrets::{Belongs, KeyRing};
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError, TableError};
 
+use crate::compaction::{self, Pause};
 use crate::engine::{Engine, definition};
 use crate::keys::{self, KEY_FILE};
 use crate::sums::{SUMS, State, Sums};
@@ -34,7 +35,7 @@ pub(crate) const OWN: &str = "_holdfast";
 pub(crate) fn open(
     path: &Path,
     ring: KeyRing,
-    upgrading: &mut dyn FnMut(u64),
+    telling: &mut dyn FnMut(Pause),
 ) -> Result<Engine, Error> {
     let system = |error: io::Error| unopened(path, &error);
     if is_missing(path).map_err(system)? {
@@ -47,7 +48,7 @@ pub(crate) fn open(
         .map_err(system)?;
     check_magic(&mut file, path)?;
     let backend = FileBackend::new(file).map_err(|error| explain(path, error))?;
-    with_backend(path, ring, backend, upgrading)
+    with_backend(path, ring, backend, telling)
 }
 
 /// Opens the store in any backend; `path` is what errors name.
@@ -55,18 +56,21 @@ pub(crate) fn with_backend(
     path: &Path,
     ring: KeyRing,
     backend: impl StorageBackend,
-    upgrading: &mut dyn FnMut(u64),
+    telling: &mut dyn FnMut(Pause),
 ) -> Result<Engine, Error> {
-    let database = Database::builder()
+    let mut database = Database::builder()
         .set_cache_size(CACHE_BYTES)
         .create_with_backend(backend)
         .map_err(|error| explain(path, error))?;
-    let sums = match check_own(&database, path, &ring)? {
+    let mut sums = match check_own(&database, path, &ring)? {
         Own::Current(sums) => sums,
-        Own::Format1 => upgrade::from_1(&database, path, &ring, upgrading)?,
+        Own::Format1 => upgrade::from_1(&database, path, &ring, telling)?,
     };
     if let Some(what) = sums.altered {
         return Err(altered(path, &what));
+    }
+    if sums.compact {
+        sums = compaction::compact(&mut database, path, &ring, sums, telling)?;
     }
     Ok(Engine {
         state: Mutex::new(State::new(sums, &ring)?),

@@ -12,7 +12,8 @@ use crate::engine::Engine;
 use crate::space::{self, Usage};
 use crate::writer::{self, Job};
 use crate::{
-    Batch, Checkpoint, Error, Receipt, Resealing, Snapshot, Verdict, Verifying, keys, opening,
+    Batch, Checkpoint, Error, Pause, Receipt, Resealing, Snapshot, Verdict, Verifying, keys,
+    opening,
 };
 
 /// Memory that waiting batches may take together, in KiB; who brings more waits.
@@ -47,17 +48,16 @@ impl Store {
         Self::open_telling(path, ring, |_| ())
     }
 
-    /// As [`Store::open`]; if the file has an older format and is raised to this version's, `upgrading` is told how many
-    /// records were read so far, 0 at the beginning.
+    /// As [`Store::open`]; what makes the opening a long one is told, see [`Pause`].
     ///
     /// # Errors
     /// As [`Store::open`].
     pub fn open_telling(
         path: impl AsRef<Path>,
         ring: KeyRing,
-        mut upgrading: impl FnMut(u64),
+        mut telling: impl FnMut(Pause),
     ) -> Result<Self, Error> {
-        let engine = opening::open(path.as_ref(), ring, &mut upgrading)?;
+        let engine = opening::open(path.as_ref(), ring, &mut telling)?;
         let (queue, waiting) = mpsc::unbounded_channel();
         Ok(Self(Arc::new(Shared {
             engine: Arc::new(engine),

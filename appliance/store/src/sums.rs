@@ -38,6 +38,8 @@ pub(crate) struct Sums {
     pub(crate) commit: u64,
     /// What was found altered: such a store is not opened again.
     pub(crate) altered: Option<String>,
+    /// The file is to be made as small as it can be, at the next opening.
+    pub(crate) compact: bool,
     /// The newest openings that were followed by a commit, oldest first.
     pub(crate) openings: Vec<Opening>,
     /// By name of the table.

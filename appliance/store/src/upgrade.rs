@@ -8,6 +8,7 @@ use std::path::Path;
 use holdfast_secrets::{Belongs, KeyRing};
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableHandle};
 
+use crate::compaction::Pause;
 use crate::engine::definition;
 use crate::keys::{self, KEY_FILE};
 use crate::opening::{CHECK_1, FORMAT, OWN, unopened};
@@ -22,10 +23,10 @@ pub(crate) fn from_1(
     database: &Database,
     path: &Path,
     ring: &KeyRing,
-    told: &mut dyn FnMut(u64),
+    told: &mut dyn FnMut(Pause),
 ) -> Result<Sums, Error> {
     space::check(path, &[])?;
-    told(0);
+    told(Pause::Raising { records: 0 });
     let names = names(database)?;
     let id = keys::attach(path, ring, Belongs::Derived(&names))?;
     // Who has the root key can always derive the keys of before; so each table gets a random one, and its values are sealed
@@ -57,7 +58,7 @@ fn sums(
     database: &Database,
     ring: &KeyRing,
     names: Vec<String>,
-    told: &mut dyn FnMut(u64),
+    told: &mut dyn FnMut(Pause),
 ) -> Result<Sums, Error> {
     let mut sums = Sums {
         commit: 1,
@@ -73,7 +74,7 @@ fn sums(
             sum.add(&digest(ring, &name, key.value(), value.value())?);
             records = records.saturating_add(1);
             if records.is_multiple_of(TOLD) {
-                told(records);
+                told(Pause::Raising { records });
             }
         }
         drop(rows);

@@ -10,7 +10,7 @@
 mod common;
 
 use common::{BLOBS, Named, Numbered, keys, open, path, ring};
-use holdfast_store::{Batch, Store};
+use holdfast_store::{Batch, Pause, Store};
 
 const FORMAT_1: &[u8] = include_bytes!("fixtures/format-1.redb");
 const FORMAT_2: &[u8] = include_bytes!("fixtures/format-2.redb");
@@ -40,8 +40,8 @@ fn holds_what_was_put(store: &Store) {
 fn store_of_format_1_opens_and_is_raised_once() {
     let folder = placed(FORMAT_1);
     let mut told = Vec::new();
-    let store = Store::open_telling(path(&folder), ring(7), |records| told.push(records)).unwrap();
-    assert_eq!(told, [0], "it is announced");
+    let store = Store::open_telling(path(&folder), ring(7), |pause| told.push(pause)).unwrap();
+    assert_eq!(told, [Pause::Raising { records: 0 }], "it is announced");
     holds_what_was_put(&store);
     let found = store.verify(|_| true).unwrap().unwrap();
     assert!(found.is_whole(), "{found:?}");

@@ -60,6 +60,11 @@ pub enum StoreCommand {
     /// store's checkpoint with the last one that this workstation saw, which tells whether the whole store was put back
     /// to an earlier state. Serving goes on meanwhile. Ends with 5 if anything is found.
     Verify(VerifyArgs),
+    /// Have the store's file made smaller at the next start
+    ///
+    /// After much was removed the file has many free pages, which are used again first; only this gives them back to the disk. The
+    /// next start does it before it serves, which takes about as long as copying the store; the log tells how long it took.
+    Compact(ClientArgs),
 }
 
 /// `holdfast store verify`

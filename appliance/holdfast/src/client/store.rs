@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use holdfast_server::protocol::{VerificationAnswer, VerificationVerdict};
+use holdfast_server::protocol::{CompactionAnswer, VerificationAnswer, VerificationVerdict};
 
 use super::checkpoint;
 use super::connect::Connection;
@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::state::State;
 use super::text::{plain, size};
 use crate::Failure;
-use crate::cli::VerifyArgs;
+use crate::cli::{ClientArgs, VerifyArgs};
 
 /// Time between two questions how far it has come.
 const EVERY: Duration = Duration::from_millis(300);
@@ -116,4 +116,21 @@ fn judge(verdict: &VerificationVerdict, wrong: Option<String>) -> Result<(), Fai
         .into()),
         None => Ok(()),
     }
+}
+
+/// Has the file made smaller at the next start.
+pub fn compact(args: &ClientArgs) -> Result<(), Failure> {
+    let answer: CompactionAnswer = super::block_on(async {
+        let mut connection = super::connect(args).await?;
+        connection.post("/v1/store/compaction", &()).await
+    })?;
+    if args.json {
+        println!("{}", serde_json::to_string(&answer)?);
+    } else {
+        println!(
+            "The next start makes the store smaller, which takes {} now. When the pause suits you, run `holdfast reboot`.",
+            size(answer.bytes)
+        );
+    }
+    Ok(())
 }

@@ -18,7 +18,7 @@ use holdfast_audit::Timestamp;
 use holdfast_server::{
     Authority, Clock as _, Limits, Server, Settings, SystemClock, last_stored_time,
 };
-use holdfast_store::Store;
+use holdfast_store::{Pause, Store};
 use listenfd::ListenFd;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -76,8 +76,25 @@ fn open(args: &ServeArgs) -> Result<((Credentials, Store), PathBuf), Failure> {
     let (credentials, roots) = Credentials::read_with(&started::credentials(args)?, &defaults)?;
     tell(memory, &credentials.config.limits);
     let data = started::data(args.data.clone());
-    let store = Store::open(data.join("store.redb"), roots.ring())?;
+    let store = Store::open_telling(data.join("store.redb"), roots.ring(), pause)?;
     Ok(((credentials, store), data))
+}
+
+/// Tells the log why opening the store takes long.
+fn pause(pause: Pause) {
+    let line = match pause {
+        Pause::Raising { records } => {
+            serde_json::json!({ "kind": "store-raised", "records": records })
+        }
+        Pause::Compacting { bytes } => {
+            serde_json::json!({ "kind": "store-compacting", "bytes": bytes })
+        }
+        Pause::Compacted { bytes, took } => {
+            serde_json::json!({ "kind": "store-compacted", "bytes": bytes, "millis": took.as_millis() })
+        }
+        _ => return,
+    };
+    say::line(&line);
 }
 
 /// Tells the log which limits are in force, since their defaults follow the memory.

@@ -178,3 +178,38 @@ fn flipped_bit_is_named_and_the_rest_is_served() {
         "the damaged one is not served, the other is"
     );
 }
+
+#[test]
+fn store_is_made_smaller_at_the_next_start() {
+    let mut appliance = Appliance::start_with("\n[site]\nkeep_versions = 2\n").enrolled();
+    let mut state = 7_u32;
+    for n in 0..6 {
+        let noise = (0..3_000_000).map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_be_bytes()[0]
+        });
+        let noise: Vec<u8> = noise.collect();
+        appliance.push(&[
+            ("index.html", format!("{n}").as_bytes()),
+            ("noise.bin", &noise),
+        ]);
+    }
+    appliance.push(&[("index.html", b"small")]);
+    appliance.push(&[("index.html", b"small too")]);
+    let told = ok(&appliance.holdfast(&["store", "compact"]));
+    assert!(told.contains("holdfast reboot"), "{told}");
+    appliance.stop();
+    let before = fs::metadata(appliance.path("data/store.redb"))
+        .unwrap()
+        .len();
+    appliance.boot();
+    let log = appliance.log();
+    assert!(
+        log.contains("store-compacting") && log.contains("store-compacted"),
+        "{log}"
+    );
+    assert!(appliance.path("data/store.redb").metadata().unwrap().len() <= before);
+    assert_eq!(appliance.get("/").body, b"small too");
+    let (code, told) = verify(&appliance);
+    assert_eq!(code, Some(0), "{told}");
+}

@@ -55,6 +55,7 @@ pub(crate) enum Route {
     Checkpoint,
     Verification,
     Verify,
+    Compact,
     /// The manifest of this version.
     Manifest(u64),
 }
@@ -97,6 +98,7 @@ impl Route {
                 ],
                 "GET, POST",
             ),
+            "/v1/store/compaction" => (&[(Method::POST, Self::Compact)], "POST"),
             "/v1/site/active" => (&[(Method::POST, Self::Activate)], "POST"),
             _ => return Self::find_version(method, path),
         };

@@ -91,6 +91,13 @@ pub struct DestructionAnswer {
     pub destroyed: String,
 }
 
+/// `POST /v1/store/compaction`, the answer: it is done at the next start.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CompactionAnswer {
+    /// What the store takes now, in bytes.
+    pub bytes: u64,
+}
+
 /// `GET /v1/store/checkpoint`, the answer: names the store's whole content, and reveals nothing of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointAnswer {
