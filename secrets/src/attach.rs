@@ -1,5 +1,6 @@
 //! The ring and its key file: opening it, and changing keys while they are in use.
 
+use std::collections::btree_map::Entry;
 use std::path::Path;
 use std::sync::{MutexGuard, PoisonError};
 
@@ -90,9 +91,9 @@ impl KeyRing {
             // The key file was made, and then the machine stopped before the store knew of it.
             Belongs::Derived(_) if exists => {
                 for (name, keys) in self.derived(belongs)? {
-                    if !tables.contains_key(&name) {
-                        file.put_table(&name, &keys)?;
-                        tables.insert(name, keys);
+                    if let Entry::Vacant(place) = tables.entry(name) {
+                        file.put_table(place.key(), &keys)?;
+                        place.insert(keys);
                     }
                 }
             }

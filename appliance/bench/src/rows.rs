@@ -90,7 +90,10 @@ impl Rows {
 
     /// The whole table.
     pub fn finish(self) -> Result<(), Failure> {
-        println!("\n{:<50} {:>11} {:>11} {:>7}", "", "ours", "theirs", "ratio");
+        println!(
+            "\n{:<50} {:>11} {:>11} {:>7}",
+            "", "ours", "theirs", "ratio"
+        );
         for row in &self.rows {
             println!("{}", line(row));
         }

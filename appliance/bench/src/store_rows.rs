@@ -28,8 +28,12 @@ pub fn measure(args: &StoreArgs, rows: &mut Rows) -> Result<(), Failure> {
     let plain = Database::create(folder.path().join("plain.redb"))?;
     let (mut write, mut read, mut group) = (Pair::default(), Pair::default(), Pair::default());
     for round in 0..args.rounds {
-        write.ours.push(write_sealed(&store, u64::from(round), args.records)?);
-        write.theirs.push(write_plain(&plain, u64::from(round), args.records)?);
+        write
+            .ours
+            .push(write_sealed(&store, u64::from(round), args.records)?);
+        write
+            .theirs
+            .push(write_plain(&plain, u64::from(round), args.records)?);
         read.ours.push(read_sealed(&store, args.records)?);
         read.theirs.push(read_plain(&plain, args.records)?);
         group.ours.push(grouped(&store, args.records / 10)?);
@@ -62,7 +66,13 @@ struct Pair {
 impl Pair {
     fn row(self, name: &str) -> Row {
         let peer = Some(PEER.to_owned());
-        Row::versus(name, peer, median(self.ours), median(self.theirs), Better::Higher)
+        Row::versus(
+            name,
+            peer,
+            median(self.ours),
+            median(self.theirs),
+            Better::Higher,
+        )
     }
 }
 
@@ -102,7 +112,7 @@ fn write_sealed(store: &Store, round: u64, records: u64) -> Result<f64, Failure>
     let begun = Instant::now();
     for first in (0..records).step_by(BATCH as usize) {
         let mut batch = Batch::new();
-        for number in first..first + BATCH {
+        for number in first..first.saturating_add(BATCH) {
             batch.put_bytes(RECORDS, key(round, number), record(number));
         }
         store.commit_blocking(batch)?;
@@ -125,7 +135,7 @@ fn write_plain(plain: &Database, round: u64, records: u64) -> Result<f64, Failur
         let transaction = begin(plain)?;
         {
             let mut table = transaction.open_table(PLAIN)?;
-            for number in first..first + BATCH {
+            for number in first..first.saturating_add(BATCH) {
                 table.insert(key(round, number).as_slice(), record(number).as_slice())?;
             }
         }
@@ -169,9 +179,13 @@ fn grouped(store: &Store, commits: u64) -> Result<f64, Failure> {
         for writer in 0..WRITERS {
             let store = store.clone();
             writers.spawn(async move {
-                for number in 0..commits / WRITERS {
+                for number in 0..store_commits(commits) / WRITERS {
                     let mut batch = Batch::new();
-                    batch.put_bytes(RECORDS, key(u64::MAX - writer, number), record(number));
+                    batch.put_bytes(
+                        RECORDS,
+                        key(u64::MAX.saturating_sub(writer), number),
+                        record(number),
+                    );
                     store.commit(batch).await?;
                 }
                 Ok(())
@@ -183,7 +197,12 @@ fn grouped(store: &Store, commits: u64) -> Result<f64, Failure> {
         Ok(())
     });
     done?;
-    Ok(rate(commits / WRITERS * WRITERS, begun))
+    Ok(rate(store_commits(commits), begun))
+}
+
+/// As many as all writers share evenly.
+fn store_commits(commits: u64) -> u64 {
+    commits.saturating_sub(commits % WRITERS)
 }
 
 fn one_by_one(plain: &Database, commits: u64) -> Result<f64, Failure> {
@@ -205,7 +224,11 @@ fn recovery(folder: &Path, megabytes: u64) -> Result<(f64, u64), Failure> {
     for megabyte in 0..megabytes {
         let mut batch = Batch::new();
         for part in 0..16 {
-            let bytes = record(megabyte).into_iter().cycle().take(61 << 10).collect();
+            let bytes = record(megabyte)
+                .into_iter()
+                .cycle()
+                .take(61 << 10)
+                .collect();
             batch.put_bytes(RECORDS, key(megabyte, part), bytes);
         }
         store.commit_blocking(batch)?;

@@ -191,12 +191,14 @@ fn flipped_bit_anywhere_in_a_value_is_named_by_table_and_key() {
     }
 }
 
+type Change<'a> = &'a dyn Fn(&mut redb::Table<'_, &[u8], &[u8]>);
+
 #[test]
 fn seal_that_is_gone_damaged_or_foreign_is_refused_at_opening() {
     let folder = tempfile::tempdir().unwrap();
     with_stale(&folder);
     let whole = std::fs::read(path(&folder)).unwrap();
-    let refused = |what: &str, change: &dyn Fn(&mut redb::Table<'_, &[u8], &[u8]>)| {
+    let refused = |what: &str, change: Change<'_>| {
         std::fs::write(path(&folder), &whole).unwrap();
         edit(&folder, RAW_OWN, |table| change(table));
         let opened = Store::open(path(&folder), ring(7));
