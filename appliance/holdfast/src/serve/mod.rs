@@ -63,7 +63,10 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
         }
         Err(error) => {
             eprintln!("holdfast: {error}");
-            Console::refused(&error.to_string());
+            // Inside the sandbox a new socket would be the end. The next start says what it finds.
+            if !started::is_confined() {
+                Console::refused(&error.to_string());
+            }
             ExitCode::FAILURE
         }
     }
