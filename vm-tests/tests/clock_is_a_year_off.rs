@@ -32,13 +32,15 @@ fn nothing_is_lost_when_the_clock_is_a_year_off_both_ways_and_back() {
     let lab = Lab::new();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let now = i64::try_from(now.as_secs()).unwrap();
-    let mut spec = lab.configured("machine");
+    let configured = lab.configured("machine");
     let mut device = None;
     let mut live: Option<Page> = None;
     let mut told = Vec::new();
     for (boot, off) in [0, YEAR, -YEAR, 0].into_iter().enumerate() {
         // Seconds since 1970, which QEMU takes as a date and time.
-        spec.arguments = vec!["-rtc".into(), format!("base={}", date(now + off))];
+        let mut spec = configured.clone();
+        spec.arguments
+            .extend(["-rtc".into(), format!("base={}", date(now + off))]);
         let mut machine = spec.start();
         let device = device.get_or_insert_with(|| Device::enrol(&lab, &machine));
         if let Some(live) = &live {
