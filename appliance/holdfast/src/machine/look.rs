@@ -37,13 +37,10 @@ impl Look {
     #[must_use]
     pub fn first() -> Self {
         let disks = disks::list();
-        let earlier = fs::read(FILE)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice::<Noted>(&bytes).ok())
-            .filter(|noted| noted.disks == disks);
+        let noted = fs::read(FILE).unwrap_or_default();
+        let ago = ago(&noted, &disks, since_start());
         let now = Instant::now();
-        let ago = earlier.and_then(|noted| since_start().checked_sub(noted.at));
-        let changed = ago.and_then(|ago| now.checked_sub(ago)).unwrap_or(now);
+        let changed = now.checked_sub(ago).unwrap_or(now);
         Self { disks, changed }
     }
 
@@ -62,6 +59,44 @@ impl Look {
     }
 }
 
+/// How long ago these same disks were noted; not at all if the note is of others, or of no use.
+fn ago(noted: &[u8], disks: &[Disk], now: Duration) -> Duration {
+    let noted = serde_json::from_slice::<Noted>(noted).ok();
+    let noted = noted.filter(|noted| noted.disks == disks);
+    let ago = noted.and_then(|noted| now.checked_sub(noted.at));
+    ago.unwrap_or_default()
+}
+
 fn since_start() -> Duration {
     Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_earlier_look_counts_for_the_same_disks_alone() {
+        let disk = |name: &str| Disk {
+            name: name.to_owned(),
+            sector: 512,
+            sectors: 2048,
+            read_only: false,
+        };
+        let seconds = Duration::from_secs;
+        let (one, two) = (vec![disk("vda")], vec![disk("vda"), disk("vdb")]);
+        let note = |at, disks: &[Disk]| {
+            let disks = disks.to_vec();
+            serde_json::to_vec(&Noted { at, disks }).unwrap()
+        };
+        assert_eq!(ago(&note(seconds(2), &one), &one, seconds(5)), seconds(3));
+        // A disk that came up or went away since begins the wait anew.
+        assert_eq!(ago(&note(seconds(2), &one), &two, seconds(5)), seconds(0));
+        assert_eq!(ago(&note(seconds(2), &two), &one, seconds(5)), seconds(0));
+        // What cannot be true, or cannot be read, shortens nothing.
+        assert_eq!(ago(&note(seconds(9), &one), &one, seconds(5)), seconds(0));
+        assert_eq!(ago(b"", &one, seconds(5)), seconds(0));
+        assert_eq!(ago(b"{\"at\":1}", &one, seconds(5)), seconds(0));
+    }
 }
