@@ -38,7 +38,7 @@ impl Look {
     pub fn first() -> Self {
         let disks = disks::list();
         let noted = fs::read(FILE).unwrap_or_default();
-        let ago = ago(&noted, &disks, since_start());
+        let ago = since_start().map_or(Duration::ZERO, |now| ago(&noted, &disks, now));
         let now = Instant::now();
         let changed = now.checked_sub(ago).unwrap_or(now);
         Self { disks, changed }
@@ -46,13 +46,14 @@ impl Look {
 
     /// Looks, and leaves it for [`Look::first`], which looks for itself where this cannot be written.
     pub fn note() {
-        let noted = Noted {
-            at: since_start(),
+        let noted = since_start().map(|at| Noted {
+            at,
             disks: disks::list(),
-        };
+        });
         let written = make_dir(Path::new(RUN)).is_ok()
-            && serde_json::to_vec(&noted)
-                .is_ok_and(|bytes| write_file(Path::new(FILE), &bytes, 0o644).is_ok());
+            && noted
+                .and_then(|noted| serde_json::to_vec(&noted).ok())
+                .is_some_and(|bytes| write_file(Path::new(FILE), &bytes, 0o600).is_ok());
         if !written {
             console::print("holdfast: the first look at the disks could not be kept\n");
         }
@@ -67,8 +68,9 @@ fn ago(noted: &[u8], disks: &[Disk], now: Duration) -> Duration {
     ago.unwrap_or_default()
 }
 
-fn since_start() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
+/// Nothing where the clock says what cannot be: a wait is not shortened by it.
+fn since_start() -> Option<Duration> {
+    Duration::try_from(clock_gettime(ClockId::Boottime)).ok()
 }
 
 #[cfg(test)]
