@@ -82,6 +82,38 @@ pub enum Kind {
     StoreAltered,
     /// A device asked to have the store's file made smaller at the next start.
     StoreCompactionAsked,
+    /// Someone was invited to become a person of the site.
+    PersonInvited,
+    /// An invite was withdrawn before it was used.
+    InviteWithdrawn,
+    /// Someone became a person of the site by an invite.
+    PersonJoined,
+    /// A person's roles were changed, or the person was disabled or enabled.
+    PersonChanged,
+    /// A person was deleted, and the person's own key destroyed.
+    PersonDeleted,
+    /// A person signed in.
+    SignedIn,
+    /// A sign-in was refused.
+    SignInRefused,
+    /// A person proved once more who they are, for an act that asks for it.
+    SteppedUp,
+    /// Sessions were ended by someone, rather than by time.
+    SessionsEnded,
+    /// A person got a further passkey.
+    PasskeyAdded,
+    /// A passkey was removed.
+    PasskeyRemoved,
+    /// The signature counter of a passkey went back, so there may be a copy of it.
+    PasskeyCounterBack,
+    /// A person's one-time password generator was set up or removed.
+    TotpChanged,
+    /// A person got new recovery codes.
+    RecoveryCodesMade,
+    /// A recovery code was used up.
+    RecoveryCodeUsed,
+    /// Many sign-ins fail in a way that looks like guessing.
+    GuessingNoticed,
 }
 
 /// Who did it.
@@ -95,6 +127,8 @@ pub enum Actor {
     Device(String),
     /// Nobody known, by network address.
     Address(String),
+    /// A person, by the random number of theirs in hex; the name is sealed under the person's own key.
+    Person(String),
 }
 
 /// How it ended.

@@ -1,0 +1,81 @@
+//! People, how they prove who they are, and their sessions. No HTTP, no clock and no socket in here.
+//!
+//! # How to call it
+//!
+//! An act takes a [`Snapshot`](holdfast_store::Snapshot) of the store, an [`Act`] (when, by whom, in which request), and a
+//! [`Batch`](holdfast_store::Batch). It adds its changes, its expectations of what it has read, and its audit event to the
+//! batch. The caller commits the batch and answers then (law 5); a conflict means that someone else was quicker: take a new
+//! snapshot and call again. What an act returns is good only once its batch is committed.
+//!
+//! A refusal that must be recorded too comes as [`Error::Recorded`]: commit the batch, then refuse.
+//!
+//! Time is a [`Moment`] and randomness a [`Random`], both passed in (law 8). The one exception is the challenge of a passkey
+//! ceremony, which `webauthn-rs` draws itself from the kernel.
+//!
+//! # Where what is kept
+//!
+//! | Table | Keys | Holds |
+//! |---|---|---|
+//! | `people` | random number | roles, times; the name sealed under the person's own key |
+//! | `person-names` | keyed hash of the normalised name | the person's number |
+//! | `person-keys` | random number | the person's own key |
+//! | `roles` | hashed | what a role inherits, and the limits of its sessions |
+//! | `invites` | keyed hash of the code | roles, end |
+//! | `sessions` | keyed hash of the token | whose, how proved, times, limits; the device sealed under the person's own key |
+//! | `recovery-codes` | random number | keyed hashes of the codes that are left, sealed under the person's own key |
+//! | `totp` | random number | secret and last step used, sealed under the person's own key |
+//! | `identity-keys` | hashed | the secrets of keyed hashes |
+//!
+//! # Erasure
+//!
+//! What is personal is sealed under the person's own key before the store seals it again. [`people::delete`] removes that
+//! key with the person. The pages of the engine that still hold the key's old record are sealed under the data key of the
+//! table [`people::KEYS`]: **call [`Store::rotate`](holdfast_store::Store::rotate) for that table after the commit**, which
+//! destroys that data key, so that neither the old pages nor a copy of the file can be read any more. A backup that holds
+//! the key file of its day, and whose root key still exists, is the exception (docs/keys.md).
+
+#![allow(dead_code)]
+mod act;
+pub mod code;
+mod error;
+pub mod invites;
+pub mod people;
+mod personal;
+pub mod recovery;
+pub mod roles;
+mod secrets;
+pub mod sessions;
+pub mod totp;
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing
+)]
+mod tests;
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing
+)]
+mod tests_factors;
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing
+)]
+mod tests_people;
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing
+)]
+mod tests_sessions;
+
+pub use act::{Act, Moment, Random};
+pub use error::Error;
+pub use people::{Name, Person, PersonId};

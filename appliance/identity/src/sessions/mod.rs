@@ -1,0 +1,426 @@
+//! Sessions: who signed in, how, and until when.
+//!
+//! A token is 256 random bits; the store and the memory know its keyed hash alone. A **portal** session is what signing in
+//! makes. A **site** session is made from one by a hand-over between the two hosts (law 11), and ends with it.
+//!
+//! The limits hold on the monotonic clock within a run; over a restart the time of day stands in, which never goes below the
+//! last stored time. Last use is kept in memory and written at most once a minute ([`Sessions::flush`]), so after a crash a
+//! session may seem used up to a minute earlier than it was.
+//!
+//! ```text
+//! begin(…, &mut batch) → commit → admit → cookie        sign-in, hand-over
+//! renew(…, &mut batch) → commit → admit → cookie        step-up: the old token is dead
+//! find(token)                                            each request
+//! end(…, &mut batch) → commit                            dead in memory at once, also if the commit fails
+//! ```
+
+mod session;
+mod store;
+mod token;
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use holdfast_audit::Kind;
+use holdfast_store::{Batch, Record, Snapshot};
+
+pub use session::{Method, Proof, Session, SessionId};
+pub use token::Token;
+
+use crate::people::{self, PersonId};
+use crate::personal::PersonKey;
+use crate::secrets::{Keyed, Secret};
+use crate::{Act, Error, Moment, Random, roles};
+use store::Stored;
+
+/// Characters of a device's description that are kept.
+const DEVICE: usize = 200;
+
+/// All sessions, in memory and in the store.
+pub struct Sessions {
+    secret: Secret,
+    origin: Instant,
+    all: RwLock<All>,
+}
+
+#[derive(Default)]
+struct All {
+    by_token: HashMap<Keyed, Arc<Session>>,
+    by_person: HashMap<PersonId, Vec<Keyed>>,
+    /// Grows with each act that ends sessions, so that one which began before is not admitted after.
+    generation: u64,
+}
+
+/// What a new session is about.
+#[derive(Clone, Copy, Debug)]
+pub struct New<'a> {
+    /// Whose.
+    pub person: PersonId,
+    /// For a site session: the portal session that it comes from and ends with.
+    pub portal: Option<&'a Session>,
+    /// How the person proved who they are. That of a site session is its portal session's.
+    pub method: Method,
+    /// What the browser says it is, and the network it came from; sealed under the person's key, the first 200 characters.
+    pub device: &'a str,
+}
+
+/// A session whose batch is not committed yet.
+pub struct Pending {
+    token: Token,
+    key: Keyed,
+    session: Session,
+    ends: Vec<Keyed>,
+    generation: u64,
+}
+
+/// Which sessions end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// One of a person's, and what hangs on it.
+    One(PersonId, SessionId),
+    /// All of a person's but this one, and what hangs on it.
+    Others(PersonId, SessionId),
+    /// All of a person's.
+    Person(PersonId),
+    /// Everybody's.
+    All,
+}
+
+impl Sessions {
+    /// Reads the sessions of the store. Those that have ended meanwhile, or whose person is gone or disabled, leave it by the
+    /// batch. `now` becomes the origin of this run's times.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::Random`].
+    pub fn open(
+        snapshot: &Snapshot,
+        batch: &mut Batch,
+        random: &impl Random,
+        now: Moment,
+    ) -> Result<Self, Error> {
+        let secret = Secret::load(snapshot, batch, random, "session tokens")?;
+        let mut all = All::default();
+        for row in snapshot.all::<Stored>()? {
+            let (key, found) = row?;
+            let person = people::find(snapshot, found.record.person);
+            let enabled = person.is_ok_and(|person| person.enabled);
+            let session = found.record.read(now);
+            match Keyed::try_from(key.as_slice()) {
+                Ok(key) if enabled && !session.is_over(0) => all.insert(key, session),
+                _ => {
+                    batch.delete_row(Stored::TABLE, key);
+                }
+            }
+        }
+        Ok(Self {
+            secret,
+            origin: now.monotonic,
+            all: RwLock::new(all),
+        })
+    }
+
+    /// Prepares a session. Where the person has as many as their roles allow, the one used longest ago ends with the commit.
+    ///
+    /// # Errors
+    /// [`Error::NoPerson`] if the person is gone, [`Error::Refused`] if disabled, [`Error::Store`], [`Error::Random`].
+    pub fn begin(
+        &self,
+        snapshot: &Snapshot,
+        batch: &mut Batch,
+        act: &Act,
+        random: &impl Random,
+        new: New<'_>,
+    ) -> Result<Pending, Error> {
+        let generation = self.read().generation;
+        let person = people::find(snapshot, new.person)?;
+        if !person.enabled {
+            return Err(Error::Refused);
+        }
+        people::expect_unchanged(snapshot, batch, new.person)?;
+        let limits = roles::limits(snapshot, &person.roles)?;
+        let key = PersonKey::find(snapshot, new.person)?;
+        let device: String = new.device.chars().take(DEVICE).collect();
+        let millis = self.millis(act.now);
+        let made = new.portal.map_or(millis, |portal| portal.made);
+        let session = Session::new(session::Parts {
+            id: SessionId::fresh(random)?,
+            person: new.person,
+            portal: new.portal.map(|portal| portal.id),
+            proof: new
+                .portal
+                .map_or_else(|| Proof::new(new.method, millis), |portal| portal.proof),
+            made,
+            used: millis,
+            limits,
+            device: key.seal(new.person, "device", &device, random)?,
+        });
+        let mut ends = Vec::new();
+        if new.portal.is_none() {
+            ends = self.read().oldest_beyond(new.person, limits.sessions);
+            act.done(batch, Kind::SignedIn, new.person.to_string())?;
+        }
+        self.pend(batch, act, random, session, ends, generation)
+    }
+
+    /// Prepares a new token for a session, with a fresh proof: the step-up. The old token is dead once it is admitted.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the session has ended, [`Error::Store`], [`Error::Random`].
+    pub fn renew(
+        &self,
+        snapshot: &Snapshot,
+        batch: &mut Batch,
+        act: &Act,
+        random: &impl Random,
+        token: &Token,
+        method: Method,
+    ) -> Result<Pending, Error> {
+        let generation = self.read().generation;
+        let old = self.find(token, act.now).ok_or(Error::Refused)?;
+        people::expect_unchanged(snapshot, batch, old.person)?;
+        let millis = self.millis(act.now);
+        let session = old.renewed(Proof::new(method, millis), millis);
+        act.done(batch, Kind::SteppedUp, old.person.to_string())?;
+        let ends = vec![self.key(token)];
+        self.pend(batch, act, random, session, ends, generation)
+    }
+
+    /// Takes up a session whose batch is committed, and hands out its token. `None` if sessions were ended meanwhile: have
+    /// the person sign in again.
+    #[must_use]
+    pub fn admit(&self, pending: Pending) -> Option<Token> {
+        let mut all = self.write();
+        if all.generation != pending.generation {
+            return None;
+        }
+        for key in &pending.ends {
+            // What hangs on a renewed session stays: it keeps its number.
+            let renewed = all
+                .by_token
+                .get(key)
+                .is_some_and(|old| old.id == pending.session.id);
+            all.remove(key, !renewed);
+        }
+        all.insert(pending.key, pending.session);
+        Some(pending.token)
+    }
+
+    /// The session of this token, while it lives; it counts as used now.
+    #[must_use]
+    pub fn find(&self, token: &Token, now: Moment) -> Option<Arc<Session>> {
+        let key = self.key(token);
+        let session = Arc::clone(self.read().by_token.get(&key)?);
+        let millis = self.millis(now);
+        if session.is_over(millis) {
+            return None;
+        }
+        session.touch(millis);
+        Some(session)
+    }
+
+    /// A person's sessions that live, the last used first, each with its device.
+    ///
+    /// # Errors
+    /// [`Error::NoPerson`], [`Error::Sealed`], [`Error::Store`].
+    pub fn list(
+        &self,
+        snapshot: &Snapshot,
+        person: PersonId,
+        now: Moment,
+    ) -> Result<Vec<(Arc<Session>, String)>, Error> {
+        let key = PersonKey::find(snapshot, person)?;
+        let millis = self.millis(now);
+        let mut all = self.read().of(person);
+        all.retain(|session| !session.is_over(millis));
+        all.sort_by_key(|session| std::cmp::Reverse(session.used()));
+        all.into_iter()
+            .map(|session| {
+                let device = key.open(person, "device", &session.device)?;
+                Ok((session, device))
+            })
+            .collect()
+    }
+
+    /// Ends sessions: in memory at once, so that no further byte is served and open streams are woken; in the store with the
+    /// batch. Tells how many.
+    ///
+    /// # Errors
+    /// [`Error::Store`], of the event alone; they have ended in memory then too.
+    pub fn end(&self, batch: &mut Batch, act: &Act, which: Which) -> Result<usize, Error> {
+        let mut all = self.write();
+        all.generation = all.generation.wrapping_add(1);
+        let keys = all.matching(which);
+        let mut ended = Vec::new();
+        for key in keys {
+            ended.extend(all.remove(&key, true));
+        }
+        drop(all);
+        for key in &ended {
+            batch.delete(Stored::TABLE, key);
+        }
+        batch.use_last_reserve();
+        let whose = match which {
+            Which::All => "all".to_owned(),
+            Which::One(person, _) | Which::Others(person, _) | Which::Person(person) => {
+                person.to_string()
+            }
+        };
+        act.done(batch, Kind::SessionsEnded, whose)?;
+        Ok(ended.len())
+    }
+
+    /// Puts last uses that are a minute newer than what is stored into the batch, and takes out what has ended by time.
+    /// Call it once a minute, and when the server stops.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if a record cannot be encoded.
+    pub fn flush(&self, batch: &mut Batch, now: Moment) -> Result<(), Error> {
+        let millis = self.millis(now);
+        let mut all = self.write();
+        let over: Vec<Keyed> = all
+            .by_token
+            .iter()
+            .filter(|(_, session)| session.is_over(millis))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in over {
+            for ended in all.remove(&key, true) {
+                batch.delete(Stored::TABLE, ended);
+            }
+        }
+        for (key, session) in &all.by_token {
+            if session.take_flush() {
+                // One that was ended in between must not come back by this.
+                batch.expect_present(Stored::TABLE, key);
+                batch.put(key, &Stored::of(session, now, millis))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Number of sessions in memory.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.read().by_token.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn pend(
+        &self,
+        batch: &mut Batch,
+        act: &Act,
+        random: &impl Random,
+        session: Session,
+        ends: Vec<Keyed>,
+        generation: u64,
+    ) -> Result<Pending, Error> {
+        let token = Token::fresh(random)?;
+        let key = self.key(&token);
+        batch.put(key, &Stored::of(&session, act.now, self.millis(act.now)))?;
+        for key in &ends {
+            batch.delete(Stored::TABLE, key);
+        }
+        Ok(Pending {
+            token,
+            key,
+            session,
+            ends,
+            generation,
+        })
+    }
+
+    fn key(&self, token: &Token) -> Keyed {
+        self.secret.hash(&[token.as_bytes()])
+    }
+
+    /// Milliseconds of this run; what began before it is negative.
+    fn millis(&self, now: Moment) -> i64 {
+        let since = now.monotonic.saturating_duration_since(self.origin);
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, All> {
+        self.all.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, All> {
+        self.all.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl All {
+    fn insert(&mut self, key: Keyed, session: Session) {
+        self.by_person.entry(session.person).or_default().push(key);
+        self.by_token.insert(key, Arc::new(session));
+    }
+
+    fn of(&self, person: PersonId) -> Vec<Arc<Session>> {
+        let keys = self.by_person.get(&person).into_iter().flatten();
+        keys.filter_map(|key| self.by_token.get(key).cloned())
+            .collect()
+    }
+
+    /// Takes a session out and wakes what waits for its end; `hanging` also what hangs on it. Tells the keys.
+    fn remove(&mut self, key: &Keyed, hanging: bool) -> Vec<Keyed> {
+        let Some(session) = self.by_token.remove(key) else {
+            return Vec::new();
+        };
+        session.end();
+        let (id, person) = (session.id, session.person);
+        let mut gone = vec![*key];
+        if let Some(keys) = self.by_person.get_mut(&person) {
+            keys.retain(|other| other != key);
+            let site = |key: &&Keyed| {
+                let session = self.by_token.get(*key);
+                hanging && session.is_some_and(|session| session.portal == Some(id))
+            };
+            let sites: Vec<Keyed> = keys.iter().filter(site).copied().collect();
+            if keys.is_empty() {
+                self.by_person.remove(&person);
+            }
+            for site in sites {
+                gone.extend(self.remove(&site, false));
+            }
+        }
+        gone
+    }
+
+    fn matching(&self, which: Which) -> Vec<Keyed> {
+        let fits = |session: &Session| match which {
+            Which::One(person, id) => session.person == person && session.id == id,
+            Which::Others(person, id) => {
+                session.person == person && session.id != id && session.portal != Some(id)
+            }
+            Which::Person(person) => session.person == person,
+            Which::All => true,
+        };
+        let all = self.by_token.iter();
+        all.filter(|(_, session)| fits(session))
+            .map(|(key, _)| *key)
+            .collect()
+    }
+
+    /// The portal sessions that must go so that one more stays within `most`.
+    fn oldest_beyond(&self, person: PersonId, most: u32) -> Vec<Keyed> {
+        let keys = self.by_person.get(&person).into_iter().flatten();
+        let mut portal: Vec<(i64, Keyed)> = keys
+            .filter_map(|key| Some((self.by_token.get(key)?, key)))
+            .filter(|(session, _)| session.portal.is_none())
+            .map(|(session, key)| (session.used(), *key))
+            .collect();
+        portal.sort_unstable();
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let beyond = portal.len().saturating_add(1).saturating_sub(most);
+        portal
+            .into_iter()
+            .take(beyond)
+            .map(|(_, key)| key)
+            .collect()
+    }
+}
