@@ -22,6 +22,8 @@
 //! | `roles` | hashed | what a role inherits, and the limits of its sessions |
 //! | `invites` | keyed hash of the code | roles, end |
 //! | `sessions` | keyed hash of the token | whose, how proved, times, limits; the device sealed under the person's own key |
+//! | `passkeys` | random number | a person's passkeys, sealed under the person's own key |
+//! | `passkey-owners` | keyed hash of the credential's id | whose it is |
 //! | `recovery-codes` | random number | keyed hashes of the codes that are left, sealed under the person's own key |
 //! | `totp` | random number | secret and last step used, sealed under the person's own key |
 //! | `identity-keys` | hashed | the secrets of keyed hashes |
@@ -34,11 +36,11 @@
 //! destroys that data key, so that neither the old pages nor a copy of the file can be read any more. A backup that holds
 //! the key file of its day, and whose root key still exists, is the exception (docs/keys.md).
 
-#![allow(dead_code)]
 mod act;
 pub mod code;
 mod error;
 pub mod invites;
+pub mod passkeys;
 pub mod people;
 mod personal;
 pub mod recovery;
@@ -47,6 +49,8 @@ mod secrets;
 pub mod sessions;
 pub mod totp;
 
+#[cfg(test)]
+mod authenticator;
 #[cfg(test)]
 #[allow(
     clippy::unwrap_used,
@@ -61,6 +65,13 @@ mod tests;
     clippy::indexing_slicing
 )]
 mod tests_factors;
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing
+)]
+mod tests_passkeys;
 #[cfg(test)]
 #[allow(
     clippy::unwrap_used,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::personal::{PersonKey, Personal};
-use crate::{Act, Error, Random, recovery, roles, totp};
+use crate::{Act, Error, Random, passkeys, recovery, roles, totp};
 
 /// The table of people's own keys: rotate it after a deletion.
 pub const KEYS: Table = PersonKey::TABLE;
@@ -16,6 +16,9 @@ pub const KEYS: Table = PersonKey::TABLE;
 /// A person's number: 16 random bytes. It is the user handle of passkeys, and what audit events name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PersonId([u8; 16]);
+
+/// The number of the decoy that stands in for who does not exist. Nobody gets it: 128 random bits are not all zero.
+pub(crate) const NOBODY: PersonId = PersonId([0; 16]);
 
 impl PersonId {
     pub(crate) fn fresh(random: &impl Random) -> Result<Self, Error> {
@@ -205,6 +208,7 @@ pub fn delete(
     batch.delete(Stored::TABLE, id.as_bytes());
     batch.delete(Named::TABLE, person.name.normalised());
     batch.delete(PersonKey::TABLE, id.as_bytes());
+    passkeys::delete(snapshot, batch, id)?;
     recovery::delete(batch, id);
     totp::delete(batch, id);
     act.done(batch, Kind::PersonDeleted, id.to_string())
