@@ -39,7 +39,9 @@
 mod act;
 pub mod code;
 mod error;
+pub mod handover;
 pub mod invites;
+pub mod limits;
 pub mod passkeys;
 pub mod people;
 mod personal;
@@ -50,6 +52,11 @@ pub mod sessions;
 pub mod totp;
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing
+)]
 mod authenticator;
 #[cfg(test)]
 #[allow(
@@ -58,6 +65,13 @@ mod authenticator;
     clippy::indexing_slicing
 )]
 mod tests;
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing
+)]
+mod tests_defence;
 #[cfg(test)]
 #[allow(
     clippy::unwrap_used,

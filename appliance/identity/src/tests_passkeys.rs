@@ -61,9 +61,8 @@ impl Portal {
         let act = self.world.act(2);
         let answer = self.answer(begun, body);
         self.world.commit(|snapshot, batch| {
-            let label = "my key";
             self.passkeys
-                .finish_join(snapshot, batch, &act, &Kernel, &answer, label)
+                .finish_join(snapshot, batch, &act, &Kernel, &answer)
         })
     }
 
@@ -87,6 +86,7 @@ impl Portal {
             id: &begun.id,
             binding: &self.binding,
             body,
+            label: "my key",
         }
     }
 
@@ -520,10 +520,14 @@ fn a_passkey_is_added_and_removed_by_a_fresh_sign_in_alone() {
             .unwrap();
         assert!(!excluded.is_empty());
         let body = by.create(&begun.options, &Wrong::default());
-        let (act, answer) = (world.act(302), portal.answer(&begun, &body));
+        let act = world.act(302);
+        let answer = Answer {
+            label,
+            ..portal.answer(&begun, &body)
+        };
         world.commit(|snapshot, batch| {
             let passkeys = &portal.passkeys;
-            passkeys.finish_add(snapshot, batch, &act, &Kernel, session, &answer, label)
+            passkeys.finish_add(snapshot, batch, &act, &Kernel, session, &answer)
         })
     };
     let mut second = Authenticator::new(b"the second credential");

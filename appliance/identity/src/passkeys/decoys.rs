@@ -76,6 +76,7 @@ fn decoy(secret: &Secret, name: &str, at: usize) -> Vec<u8> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     #[test]
     fn the_decoy_is_a_credential() {

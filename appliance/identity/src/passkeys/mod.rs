@@ -185,7 +185,6 @@ impl Passkeys {
         act: &Act,
         random: &impl Random,
         answer: &Answer<'_>,
-        label: &str,
     ) -> Result<PersonId, Error> {
         let taken = self.take(answer, act.now)?;
         let Purpose::Join {
@@ -197,7 +196,7 @@ impl Passkeys {
         else {
             return Err(Error::Ceremony);
         };
-        let passkey = self.registered(act, random, answer, &state, label)?;
+        let passkey = self.registered(act, random, answer, &state)?;
         let key = invites::redeem(snapshot, batch, act, random, &code, person, &name)?;
         store::own(batch, person, passkey.credential.cred_id())?;
         let found = Found {
@@ -250,7 +249,6 @@ impl Passkeys {
         random: &impl Random,
         session: &Session,
         answer: &Answer<'_>,
-        label: &str,
     ) -> Result<(), Error> {
         let Purpose::Add { person, state } = self.take(answer, act.now)? else {
             return Err(Error::Ceremony);
@@ -258,7 +256,7 @@ impl Passkeys {
         if person != session.person {
             return Err(Error::Ceremony);
         }
-        let passkey = self.registered(act, random, answer, &state, label)?;
+        let passkey = self.registered(act, random, answer, &state)?;
         let mut found = store::read(snapshot, person)?;
         if found.keys.len() >= MOST {
             return Err(Error::TooMany(MOST));
@@ -461,10 +459,9 @@ impl Passkeys {
         random: &impl Random,
         answer: &Answer<'_>,
         state: &PasskeyRegistration,
-        label: &str,
     ) -> Result<Passkey, Error> {
         let response: RegisterPublicKeyCredential = parse(answer.body)?;
-        let label = label.trim();
+        let label = answer.label.trim();
         if !(1..=64).contains(&label.chars().count()) || label.chars().any(char::is_control) {
             return Err(Error::Label);
         }
@@ -536,6 +533,8 @@ pub struct Answer<'a> {
     pub binding: &'a Binding,
     /// `PublicKeyCredential.toJSON()`, at most [`LONGEST_ANSWER`] bytes.
     pub body: &'a [u8],
+    /// The name for a new passkey; not looked at in a sign-in.
+    pub label: &'a str,
 }
 
 /// A person's passkeys.
