@@ -12,6 +12,23 @@
 //! Time is a [`Moment`] and randomness a [`Random`], both passed in (law 8). The one exception is the challenge of a passkey
 //! ceremony, which `webauthn-rs` draws itself from the kernel.
 //!
+//! | Route | Calls, into one batch |
+//! |---|---|
+//! | start | `Passkeys::open`, `Sessions::open`, `Recovery::open`, `Failures::open`; commit before the first request |
+//! | join | `Passkeys::begin_join`; then `finish_join`, commit, and a sign-in |
+//! | sign in | `Failures::check`, `Passkeys::begin_sign_in`; then `prove`, `record` and `Sessions::begin`, commit, `admit` |
+//! | second factor | `totp::check` and `Sessions::renew` with [`sessions::Method::PasskeyTotp`], commit, `admit` |
+//! | step-up | `begin_sign_in` with [`passkeys::How::Person`]; `prove`, `record`, `Sessions::renew`, commit, `admit` |
+//! | each request | `Sessions::find`; a stream also waits for `Session::ended` and a timer of `Session::remaining` |
+//! | site | `Handover::issue` at the portal; `Handover::redeem` and `Sessions::begin` with that portal session at the site |
+//! | disable, delete | `Sessions::end` of the person, then `people::set_enabled` or `people::delete`; commit |
+//! | each minute | `Sessions::flush`, commit; on a conflict again the next minute |
+//!
+//! # What is not here
+//!
+//! Passwords; attestation; rates of networks and of all together, which the server has for its routes. A recovery code is asked
+//! for together with a name, and unknown names take less work there than known ones: let `Failures` stand before it.
+//!
 //! # Where what is kept
 //!
 //! | Table | Keys | Holds |
@@ -100,6 +117,9 @@ mod tests_people;
     clippy::indexing_slicing
 )]
 mod tests_sessions;
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod work;
 
 pub use act::{Act, Moment, Random};
 pub use error::Error;

@@ -43,6 +43,8 @@ impl PersonKey {
     }
 
     pub(crate) fn find(snapshot: &Snapshot, person: PersonId) -> Result<Self, Error> {
+        #[cfg(test)]
+        crate::work::count(|work| work.looks += 1);
         snapshot.find(person.as_bytes())?.ok_or(Error::NoPerson)
     }
 
@@ -72,6 +74,8 @@ impl PersonKey {
         place: &str,
         sealed: &Personal,
     ) -> Result<T, Error> {
+        #[cfg(test)]
+        crate::work::count(|work| work.opens += 1);
         let (nonce, rest) = sealed.0.split_first_chunk::<NONCE>().ok_or(Error::Sealed)?;
         let (text, tag) = rest.split_last_chunk::<TAG>().ok_or(Error::Sealed)?;
         let mut buffer = Zeroizing::new(text.to_vec());

@@ -12,7 +12,7 @@ use crate::people::{self, Name, PersonId};
 use crate::recovery::Recovery;
 use crate::sessions::{Method, New, Session, Sessions};
 use crate::tests::{Kernel, World};
-use crate::{Error, invites};
+use crate::{Error, invites, work};
 
 struct Portal {
     world: World,
@@ -493,6 +493,34 @@ fn a_name_gives_as_many_credentials_whether_it_is_known_or_not() {
             Err(Error::Refused)
         ));
     }
+}
+
+#[test]
+fn a_known_and_an_unknown_name_take_the_same_work() {
+    let portal = Portal::new();
+    let (_, mut by) = portal.join("Ada");
+    let wrong = Wrong {
+        alter_signature: true,
+        ..Wrong::default()
+    };
+    let mut both = |name: &str| {
+        work::take();
+        let begun = portal.begin(How::Name(name));
+        let begin = work::take();
+        let body = by.get(&begun.options, &wrong);
+        work::take();
+        let outcome = portal.finish(&portal.answer(&begun, &body), 11);
+        assert!(matches!(outcome, Err(Error::Refused)));
+        (begin, work::take())
+    };
+    let known = both("ada");
+    let unknown = both("eve");
+    assert_eq!(known, unknown);
+    let (begin, finish) = known;
+    assert_eq!((begin.looks, begin.opens, begin.checks), (3, 1, 0));
+    assert!(begin.hashes > 8, "{begin:?}");
+    assert_eq!((finish.looks, finish.opens, finish.checks), (2, 1, 1));
+    println!("figure: sign-in by name, known or not: {begin:?}, then {finish:?}");
 }
 
 #[test]

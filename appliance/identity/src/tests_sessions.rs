@@ -190,6 +190,14 @@ fn a_sign_in_that_meets_an_end_is_not_admitted() {
         .commit(|_, batch| sessions.end(batch, &act, which))
         .unwrap();
     assert!(sessions.admit(pending).is_none());
+    // The end of another's does not hold it up.
+    let bob = person(&world, "bob", "member");
+    let pending = world.commit(begin).unwrap();
+    let which = Which::Person(bob);
+    world
+        .commit(|_, batch| sessions.end(batch, &act, which))
+        .unwrap();
+    assert!(sessions.admit(pending).is_some());
     // And one that meets a disabling does not commit.
     let snapshot = world.store.snapshot().unwrap();
     let mut batch = Batch::new();

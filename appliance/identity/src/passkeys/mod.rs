@@ -499,6 +499,8 @@ impl Passkeys {
         state: DiscoverableAuthentication,
         key: &DiscoverableKey,
     ) -> Result<AuthenticationResult, WebauthnError> {
+        #[cfg(test)]
+        crate::work::count(|work| work.checks += 1);
         let keys = std::slice::from_ref(key);
         self.webauthn
             .finish_discoverable_authentication(response, state, keys)

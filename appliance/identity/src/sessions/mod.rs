@@ -48,8 +48,10 @@ pub struct Sessions {
 struct All {
     by_token: HashMap<Keyed, Arc<Session>>,
     by_person: HashMap<PersonId, Vec<Keyed>>,
-    /// Grows with each act that ends sessions, so that one which began before is not admitted after.
-    generation: u64,
+    /// Grows with each act that ends sessions, so that one which began before is not admitted after: everybody's, and each
+    /// person's, so that nobody can hold up another by signing in and out.
+    ends_of_all: u64,
+    ends_of: HashMap<PersonId, u64>,
 }
 
 /// What a new session is about.
@@ -71,7 +73,7 @@ pub struct Pending {
     key: Keyed,
     session: Session,
     ends: Vec<Keyed>,
-    generation: u64,
+    ends_before: (u64, u64),
 }
 
 /// Which sessions end.
@@ -132,7 +134,7 @@ impl Sessions {
         random: &impl Random,
         new: New<'_>,
     ) -> Result<Pending, Error> {
-        let generation = self.read().generation;
+        let ends_before = self.read().ends(new.person);
         let person = people::find(snapshot, new.person)?;
         if !person.enabled {
             return Err(Error::Refused);
@@ -160,7 +162,7 @@ impl Sessions {
             ends = self.read().oldest_beyond(new.person, limits.sessions);
             act.done(batch, Kind::SignedIn, new.person.to_string())?;
         }
-        self.pend(batch, act, random, session, ends, generation)
+        self.pend(batch, act, random, session, ends, ends_before)
     }
 
     /// Prepares a new token for a session, with a fresh proof: the step-up. The old token is dead once it is admitted.
@@ -176,14 +178,17 @@ impl Sessions {
         token: &Token,
         method: Method,
     ) -> Result<Pending, Error> {
-        let generation = self.read().generation;
         let old = self.find(token, act.now).ok_or(Error::Refused)?;
+        let ends_before = self.read().ends(old.person);
+        if old.has_ended() {
+            return Err(Error::Refused);
+        }
         people::expect_unchanged(snapshot, batch, old.person)?;
         let millis = self.millis(act.now);
         let session = old.renewed(Proof::new(method, millis), millis);
         act.done(batch, Kind::SteppedUp, old.person.to_string())?;
         let ends = vec![self.key(token)];
-        self.pend(batch, act, random, session, ends, generation)
+        self.pend(batch, act, random, session, ends, ends_before)
     }
 
     /// Takes up a session whose batch is committed, and hands out its token. `None` if sessions were ended meanwhile: have
@@ -191,7 +196,7 @@ impl Sessions {
     #[must_use]
     pub fn admit(&self, pending: Pending) -> Option<Token> {
         let mut all = self.write();
-        if all.generation != pending.generation {
+        if all.ends(pending.session.person) != pending.ends_before {
             return None;
         }
         for key in &pending.ends {
@@ -249,7 +254,7 @@ impl Sessions {
     /// [`Error::Store`], of the event alone; they have ended in memory then too.
     pub fn end(&self, batch: &mut Batch, act: &Act, which: Which) -> Result<usize, Error> {
         let mut all = self.write();
-        all.generation = all.generation.wrapping_add(1);
+        all.count_end(which);
         let keys = all.matching(which);
         let mut ended = Vec::new();
         for key in keys {
@@ -318,7 +323,7 @@ impl Sessions {
         random: &impl Random,
         session: Session,
         ends: Vec<Keyed>,
-        generation: u64,
+        ends_before: (u64, u64),
     ) -> Result<Pending, Error> {
         let token = Token::fresh(random)?;
         let key = self.key(&token);
@@ -331,7 +336,7 @@ impl Sessions {
             key,
             session,
             ends,
-            generation,
+            ends_before,
         })
     }
 
@@ -355,6 +360,22 @@ impl Sessions {
 }
 
 impl All {
+    /// How often sessions were ended: everybody's, and this person's.
+    fn ends(&self, person: PersonId) -> (u64, u64) {
+        let own = self.ends_of.get(&person).copied().unwrap_or(0);
+        (self.ends_of_all, own)
+    }
+
+    fn count_end(&mut self, which: Which) {
+        let count = match which {
+            Which::All => &mut self.ends_of_all,
+            Which::One(person, _) | Which::Others(person, _) | Which::Person(person) => {
+                self.ends_of.entry(person).or_default()
+            }
+        };
+        *count = count.wrapping_add(1);
+    }
+
     fn insert(&mut self, key: Keyed, session: Session) {
         self.by_person.entry(session.person).or_default().push(key);
         self.by_token.insert(key, Arc::new(session));
