@@ -1,8 +1,8 @@
 //! The root-side units of the image: what the server itself has no power to do.
 //!
-//! `mounts` takes execution away from writable mounts and has the first look at the disks, `setup` turns credentials into a running configuration and brings up
-//! the data partition, `teardown` unmounts it, `run` keeps the console page and the newest lines of the log, answers the
-//! server's questions and listens to the power button.
+//! `mounts` takes execution away from writable mounts and has the first look at the disks, `setup` turns credentials into a
+//! running configuration and brings up the data partition, `teardown` unmounts it, `run` keeps the console page and the newest
+//! lines of the log, answers the server's questions and listens to the power button.
 
 mod addresses;
 mod cmdline;

@@ -29,6 +29,8 @@ const DISK: &str = "the config disk";
 const SMBIOS_ROOM: usize = 256 * 1024;
 /// How long to wait for a config disk when the firmware passed no configuration.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long no further disk may have come up before none counts as a config disk, where nothing waits for it.
+const STILL: Duration = Duration::from_millis(500);
 
 /// What was found.
 #[derive(Default)]
@@ -97,11 +99,11 @@ impl Gathered {
 /// A credential as it came in: its name and its content.
 pub type Named = (String, Zeroizing<Vec<u8>>);
 
-/// Reads all sources.
+/// Reads all sources. `quiet_since`: since when no further disk has come up.
 ///
 /// # Errors
 /// See [`Gathered::add`]; unreadable sources; more than one config disk.
-pub fn gather() -> Result<Gathered, MachineError> {
+pub fn gather(quiet_since: Instant) -> Result<Gathered, MachineError> {
     let mut all = Gathered::default();
     for path in children(SMBIOS, "11-") {
         let raw = path.join("raw");
@@ -118,7 +120,7 @@ pub fn gather() -> Result<Gathered, MachineError> {
         let content = read_limited(&path.join("raw"), OFlags::empty())?;
         all.add(&name, content, "fw_cfg")?;
     }
-    if let Some(device) = config_disk(all.found.contains_key(&Name::Toml))? {
+    if let Some(device) = config_disk(all.found.contains_key(&Name::Toml), quiet_since)? {
         read_config_disk(&device, &mut all)?;
     }
     Ok(all)
@@ -191,14 +193,16 @@ pub fn is_config_disk(sector: &[u8]) -> bool {
         && ((at(43, LABEL) && at(54, b"FAT")) || (at(71, LABEL) && at(82, b"FAT32")))
 }
 
-fn config_disk(configured: bool) -> Result<Option<PathBuf>, MachineError> {
+/// Waits for a config disk. Where the configuration is there already, one would be refused, so that the wait is the short one.
+fn config_disk(configured: bool, quiet_since: Instant) -> Result<Option<PathBuf>, MachineError> {
     let began = Instant::now();
     loop {
         let found = scan();
         match found.as_slice() {
             [one] => return Ok(Some(one.clone())),
-            [] if configured || began.elapsed() >= PATIENCE => return Ok(None),
-            [] => sleep(Duration::from_millis(200)),
+            [] if began.elapsed() >= PATIENCE => return Ok(None),
+            [] if configured && quiet_since.elapsed() >= STILL => return Ok(None),
+            [] => sleep(Duration::from_millis(100)),
             [a, b, ..] => {
                 return Err(MachineError::source(
                     format!(
