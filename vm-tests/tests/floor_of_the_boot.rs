@@ -9,7 +9,9 @@
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use holdfast_vm_tests::{
-    Lab, Machine, Spec, configuration, device,
+    Lab, Machine, Spec,
+    configuration::{self, Configuration},
+    device,
     esp::{BOOT_FILE, Esp},
     https, inputs, lab, limit,
     program::run,
@@ -84,15 +86,21 @@ fn boot_is_compared_with_its_floor() {
         let (before, _) = line.split_once(SPARE).expect("the words that can go");
         format!("{before}{EMPTY}")
     });
-    let mut whole = lab.configured("machine");
-    let mut machine = whole.start();
+    let first = lab.configured("machine");
+    let mut machine = first.start();
     machine.wait_serving();
     device::publish(&lab, &machine);
-    let certificate = machine
-        .console
-        .wait_field("certificate", &["SHA256:"], limit(60));
+    let field = |name: &str, holds: &str| machine.console.wait_field(name, &[holds], limit(60));
+    let certificate = field("certificate", "SHA256:");
+    let data_id = field("data id", "-");
     machine.power_button();
     drop(machine);
+    // As the operator guide asks before the second boot.
+    let mut whole = Spec::new(lab.path("named"), &lab.variables, first.disk().to_owned());
+    whole.port = first.port;
+    Configuration::new(whole.port)
+        .data_id(&data_id)
+        .by_smbios(&mut whole);
 
     for processors in PROCESSORS {
         for spec in [&mut fixed, &mut idle, &mut whole] {

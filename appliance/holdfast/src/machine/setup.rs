@@ -90,7 +90,7 @@ fn tell_root_hash() -> Result<(), MachineError> {
 
 fn steps(outcome: &mut Outcome) -> Result<(), MachineError> {
     let look = look::Look::first();
-    let gathered = sources::gather(look.changed)?;
+    let gathered = sources::gather()?;
     outcome.ignored = gathered.ignored;
     outcome.sources = gathered.sources();
     let config = store_credentials(&gathered)?;

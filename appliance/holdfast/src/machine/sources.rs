@@ -29,8 +29,6 @@ const DISK: &str = "the config disk";
 const SMBIOS_ROOM: usize = 256 * 1024;
 /// How long to wait for a config disk when the firmware passed no configuration.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long no further disk may have come up before none counts as a config disk, where nothing waits for it.
-const STILL: Duration = Duration::from_millis(500);
 
 /// What was found.
 #[derive(Default)]
@@ -99,11 +97,11 @@ impl Gathered {
 /// A credential as it came in: its name and its content.
 pub type Named = (String, Zeroizing<Vec<u8>>);
 
-/// Reads all sources. `quiet_since`: since when no further disk has come up.
+/// Reads all sources.
 ///
 /// # Errors
 /// See [`Gathered::add`]; unreadable sources; more than one config disk.
-pub fn gather(quiet_since: Instant) -> Result<Gathered, MachineError> {
+pub fn gather() -> Result<Gathered, MachineError> {
     let mut all = Gathered::default();
     for path in children(SMBIOS, "11-") {
         let raw = path.join("raw");
@@ -120,7 +118,7 @@ pub fn gather(quiet_since: Instant) -> Result<Gathered, MachineError> {
         let content = read_limited(&path.join("raw"), OFlags::empty())?;
         all.add(&name, content, "fw_cfg")?;
     }
-    if let Some(device) = config_disk(all.found.contains_key(&Name::Toml), quiet_since)? {
+    if let Some(device) = config_disk(all.found.contains_key(&Name::Toml))? {
         read_config_disk(&device, &mut all)?;
     }
     Ok(all)
@@ -193,16 +191,14 @@ pub fn is_config_disk(sector: &[u8]) -> bool {
         && ((at(43, LABEL) && at(54, b"FAT")) || (at(71, LABEL) && at(82, b"FAT32")))
 }
 
-/// Waits for a config disk. Where the configuration is there already, one would be refused, so that the wait is the short one.
-fn config_disk(configured: bool, quiet_since: Instant) -> Result<Option<PathBuf>, MachineError> {
+fn config_disk(configured: bool) -> Result<Option<PathBuf>, MachineError> {
     let began = Instant::now();
     loop {
         let found = scan();
         match found.as_slice() {
             [one] => return Ok(Some(one.clone())),
-            [] if began.elapsed() >= PATIENCE => return Ok(None),
-            [] if configured && quiet_since.elapsed() >= STILL => return Ok(None),
-            [] => sleep(Duration::from_millis(100)),
+            [] if configured || began.elapsed() >= PATIENCE => return Ok(None),
+            [] => sleep(Duration::from_millis(200)),
             [a, b, ..] => {
                 return Err(MachineError::source(
                     format!(
