@@ -1,6 +1,7 @@
 //! The disk of a machine is gone: what the operator guide says leads back to a served site, by the same workstation.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::indexing_slicing)]
 
 use holdfast_vm_tests::{
     Device, Lab, Machine, Spec,
