@@ -19,7 +19,7 @@ use holdfast_vm_tests::{
 };
 use std::{process::Command, time::Instant};
 
-/// As many as `./run` gives, and the smallest machine of any cloud has.
+/// As many as `./run` gives.
 const PROCESSORS: u8 = 2;
 /// The kernel's first line.
 const FIRST: &str = "EFI stub: ";

@@ -112,6 +112,11 @@ impl Appliance {
         self.spawn();
         let start = Instant::now();
         while !self.answers() {
+            // One that was killed while it tried its sandbox leaves a child for a moment, which holds the socket.
+            let ended = self.process.as_mut().unwrap().try_wait().unwrap();
+            if ended.is_some() && self.log().contains("Address already in use") {
+                self.spawn();
+            }
             assert!(start.elapsed() < PATIENCE, "did not start: {}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -363,7 +368,8 @@ pub fn refused(output: &Output) -> String {
 /// A port that nothing listens on; different for each call within this process, and likely so between processes.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let base = 20_000 + u16::try_from(std::process::id() % 2000).unwrap() * 20;
+    // Below the ports that the kernel gives to outgoing connections: an appliance that is started again finds its own free.
+    let base = 10_000 + u16::try_from(std::process::id() % 1100).unwrap() * 20;
     loop {
         let port = base.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
         if port > 1024 && TcpListener::bind(("127.0.0.1", port)).is_ok() {
