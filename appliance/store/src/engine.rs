@@ -13,9 +13,10 @@ use zeroize::Zeroizing;
 
 use crate::batch::{Claim, Expected, Receipt};
 use crate::opening::OWN;
+use crate::space::Space;
 use crate::sums::{SUMS, State};
 use crate::value::{revision, seal_value};
-use crate::{Error, Table, space};
+use crate::{Error, Table};
 
 type Bytes = &'static [u8];
 pub(crate) type Rows<'t> = redb::Table<'t, Bytes, Bytes>;
@@ -30,6 +31,8 @@ pub(crate) struct Engine {
     pub(crate) database: Database,
     pub(crate) ring: KeyRing,
     pub(crate) path: PathBuf,
+    /// The room there is for it.
+    pub(crate) space: Space,
     /// Why writing has stopped, once it has.
     pub(crate) stopped: OnceLock<String>,
     /// Told when it has.
@@ -145,7 +148,7 @@ impl Engine {
         if let Some(reason) = self.stopped.get() {
             return Err(Error::Stopped(reason.clone()));
         }
-        space::check(&self.path, batches)?;
+        self.space.check(batches)?;
         self.write(batches).map_err(|failure| self.failed(failure))
     }
 
@@ -203,6 +206,7 @@ impl Engine {
         let mut state = self.state();
         // What a transaction changes counts once it is durable, and not at all if it is given up.
         let mut next = state.clone();
+        self.space.begin();
         let transaction = self.begin_write()?;
         let mut outcomes = Vec::with_capacity(batches.len());
         for batch in batches {
@@ -210,6 +214,7 @@ impl Engine {
         }
         if outcomes.iter().any(Result::is_ok) {
             self.finish(transaction, &mut state, next)?;
+            self.space.committed(batches);
         } else {
             transaction.abort().map_err(Failure::engine)?;
         }
@@ -253,6 +258,7 @@ impl Engine {
                     let mut rows = open(*table)?;
                     let old = rows.remove(key.as_slice()).map_err(Failure::engine)?;
                     if let Some(old) = &old {
+                        self.space.frees(old.value().len());
                         let place = (table.name(), key.as_slice());
                         state.changed(&self.ring, place, Some(old.value()), None)?;
                     }
@@ -286,6 +292,7 @@ impl Engine {
     ) -> Result<(), Failure> {
         let old = rows.insert(key, value).map_err(Failure::engine)?;
         let old = old.as_ref().map(|old| old.value());
+        self.space.frees(old.map_or(0, <[u8]>::len));
         Ok(state.changed(&self.ring, (table, key), old, Some(value))?)
     }
 }

@@ -15,6 +15,8 @@
 //! shows to whoever remembers a [`Checkpoint`].
 
 mod batch;
+#[cfg(test)]
+mod capacity;
 mod compaction;
 mod engine;
 mod error;

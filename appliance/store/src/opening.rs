@@ -17,6 +17,7 @@ use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend, StorageErr
 use crate::compaction::{self, Pause};
 use crate::engine::{Engine, definition};
 use crate::keys::{self, KEY_FILE};
+use crate::space::Space;
 use crate::sums::{SUMS, State, Sums};
 use crate::{Error, making, upgrade};
 
@@ -79,6 +80,7 @@ pub(crate) fn with_backend(
         database,
         ring,
         path: path.to_owned(),
+        space: Space::of(path),
         stopped: OnceLock::new(),
         stopping: tokio::sync::Notify::new(),
         transactions: AtomicU64::new(0),
