@@ -114,10 +114,10 @@ impl Space {
         enough(usage.room, need.total())
     }
 
-    /// What these batches were thought to take of a file of this length, without the reserve.
+    /// The room without which these batches are refused whatever they claim, for a file of this length.
     #[cfg(test)]
     pub(crate) fn asked(batches: &[SealedBatch], length: u64) -> u64 {
-        Need::of(batches, length).taken
+        Need::of(batches, length).taken.saturating_add(RESERVE_LAST)
     }
 
     /// Notes that a transaction begins. There is one at a time.
