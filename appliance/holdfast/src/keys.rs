@@ -152,6 +152,7 @@ pub fn check(dir: &Path, json: bool) -> Result<(), Failure> {
                 "identity_key": credentials.identity_key.is_some(),
                 "web_certificate": credentials.tls.is_some(),
                 "data_id": config.data_id.map(|id| id.to_string()),
+                "typed_on_the_console": credentials.is_locked(),
             })
         );
         return Ok(());
@@ -181,6 +182,14 @@ pub fn check(dir: &Path, json: bool) -> Result<(), Failure> {
             "given"
         } else {
             "self-made and kept"
+        }
+    );
+    println!(
+        "  data is opened   {}",
+        if credentials.is_locked() {
+            "by what is typed on the console at each start"
+        } else {
+            "by a credential"
         }
     );
     println!(
