@@ -21,7 +21,7 @@ mod wrap;
 pub use attach::{Belongs, SlotState, Status, TableState};
 pub use error::Error;
 pub use format::{SALT_LEN, Suite};
-pub use keyfile::ID_LEN;
+pub use keyfile::{ID_LEN, LockedKeyFile};
 pub use provider::{CHECK_LEN, Cost, Kind, Passphrase, RecoveryKey, RootKeyProvider};
 pub use ring::{Context, KeyRing, View};
 pub use root::RootKey;

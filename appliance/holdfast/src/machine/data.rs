@@ -21,7 +21,7 @@ use super::plan::{DiskView, Layout, Plan, plan};
 use super::{console, setup};
 
 /// Where the data file system is mounted.
-const MOUNT_POINT: &str = "/var/lib/holdfast";
+pub const MOUNT_POINT: &str = "/var/lib/holdfast";
 /// How long to wait for a disk that is not there yet.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long no further disk may have come up before the disks count as complete: longer where something would be made.
