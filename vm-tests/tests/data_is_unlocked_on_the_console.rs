@@ -11,7 +11,7 @@ use holdfast_vm_tests::{
     site::{assert_served, front},
 };
 use std::{
-    fs,
+    fs, thread,
     time::{Duration, Instant},
 };
 
@@ -21,6 +21,9 @@ const SHORT: &str = "short 7b1";
 const FIRST: &str = "New passphrase for the data of localhost, which is empty now: ";
 const AGAIN: &str = "The same once more: ";
 const BOTH: &str = "Passphrase or recovery key for the data of localhost: ";
+
+/// As in hardening/systemd/system/holdfast-setup.service.
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// From a boot to a question.
 fn patience() -> Duration {
@@ -140,5 +143,29 @@ fn data_is_opened_by_what_is_typed_and_by_nothing_that_is_shown() {
         opened.as_secs_f64(),
         off.as_secs_f64(),
         first.len() + second.len() + third.len()
+    );
+}
+
+#[test]
+#[ignore = "takes six minutes, since the unit's own time limit is five"]
+fn a_question_waits_longer_than_a_disk_may() {
+    let lab = Lab::new();
+    let mut spec = lab.spec("machine");
+    let toml = Configuration::new(spec.port).typed().toml();
+    spec.credential("holdfast.toml", &toml);
+    spec.typing = true;
+    let mut machine = spec.start();
+    wait_question(&machine, FIRST, 1);
+    thread::sleep(TIMEOUT + Duration::from_secs(30));
+    machine.type_line("");
+    wait_question(&machine, FIRST, 2);
+    machine.type_line(PHRASE);
+    wait_question(&machine, AGAIN, 1);
+    machine.type_line(PHRASE);
+    machine.wait_serving();
+    println!(
+        "figure: it waited {} s, longer than the {} s that its unit gives a disk",
+        TIMEOUT.as_secs() + 30,
+        TIMEOUT.as_secs()
     );
 }
