@@ -14,6 +14,7 @@ mod error;
 pub mod format;
 pub mod keyfile;
 pub mod provider;
+mod ready;
 pub mod ring;
 mod root;
 mod wrap;

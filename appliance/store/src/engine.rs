@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 
 use holdfast_secrets::{KeyRing, View};
 use redb::{
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::batch::{Claim, Expected, Receipt};
 use crate::opening::OWN;
+use crate::readers::Readers;
 use crate::sums::{SUMS, State};
 use crate::value::{revision, seal_value};
 use crate::{Error, Table, space};
@@ -38,6 +40,7 @@ pub(crate) struct Engine {
     pub(crate) transactions: AtomicU64,
     /// The tables' sums as last committed. Held while a transaction is written, so that both agree.
     pub(crate) state: Mutex<State>,
+    pub(crate) readers: Readers,
     /// Held by the one rotation that may be under way.
     pub(crate) rotating: Mutex<()>,
     /// Held by the one verification that may be under way.
@@ -167,6 +170,7 @@ impl Engine {
 
     /// Begins a durable transaction.
     pub(crate) fn begin_write(&self) -> Result<WriteTransaction, Failure> {
+        self.readers.end_old(Instant::now());
         let mut transaction = self.database.begin_write().map_err(Failure::engine)?;
         transaction
             .set_durability(Durability::Immediate)

@@ -17,6 +17,7 @@ use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend, StorageErr
 use crate::compaction::{self, Pause};
 use crate::engine::{Engine, definition};
 use crate::keys::{self, KEY_FILE};
+use crate::readers::Readers;
 use crate::sums::{SUMS, State, Sums};
 use crate::{Error, making, upgrade};
 
@@ -74,6 +75,7 @@ pub(crate) fn with_backend(
     }
     Ok(Engine {
         state: Mutex::new(State::new(sums, &ring)?),
+        readers: Readers::default(),
         rotating: Mutex::new(()),
         verifying: Mutex::new(()),
         database,
