@@ -34,7 +34,7 @@ use crate::keyfile::{self, KeyFile, LOOKUP_LEN, TableKeys, Tables};
 use crate::provider::{CHECK_LEN, RootKeyProvider};
 use crate::ready::{self, OWN, Ready, ReadyTables};
 use crate::wrap::Key;
-use crate::{Error, RootKey, cipher};
+use crate::{Error, Plaintext, RootKey, cipher};
 
 /// The epoch of a table's first key.
 const FIRST_EPOCH: u32 = 1;
@@ -129,9 +129,14 @@ impl KeyRing {
     /// # Errors
     /// [`Error::Random`] if the kernel gives no random bytes, [`Error::TooLong`] beyond what the cipher allows (64 GiB).
     pub fn seal(&self, context: &Context<'_>, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut salt = [0; SALT_LEN];
-        getrandom::fill(&mut salt).map_err(Error::Random)?;
-        self.seal_with(context, plaintext, &salt)
+        // Both at once: asking the kernel costs more than the bytes.
+        let mut random = [0; SALT_LEN + NONCE_LEN];
+        getrandom::fill(&mut random).map_err(Error::Random)?;
+        let (mut salt, mut nonce) = ([0; SALT_LEN], [0; NONCE_LEN]);
+        let (first, second) = random.split_at(SALT_LEN);
+        salt.copy_from_slice(first);
+        nonce.copy_from_slice(second);
+        self.seal_with(context, plaintext, &salt, &nonce)
     }
 
     /// Seals what was [opened](KeyRing::open) anew, under the table's newest key: with the same salt, so that it stays the
@@ -145,7 +150,9 @@ impl KeyRing {
         plaintext: &[u8],
         sealed: &[u8],
     ) -> Result<Vec<u8>, Error> {
-        self.seal_with(context, plaintext, &format::salt(sealed)?)
+        let mut nonce = [0; NONCE_LEN];
+        getrandom::fill(&mut nonce).map_err(Error::Random)?;
+        self.seal_with(context, plaintext, &format::salt(sealed)?, &nonce)
     }
 
     fn seal_with(
@@ -153,6 +160,7 @@ impl KeyRing {
         context: &Context<'_>,
         plaintext: &[u8],
         salt: &[u8; SALT_LEN],
+        nonce: &[u8; NONCE_LEN],
     ) -> Result<Vec<u8>, Error> {
         let (epoch, key) = self
             .look(context.table, |ready| {
@@ -161,20 +169,18 @@ impl KeyRing {
             })?
             .ok_or(NO_KEY)?;
         let header = format::header(self.suite, epoch);
-        let mut nonce = [0; NONCE_LEN];
-        getrandom::fill(&mut nonce).map_err(Error::Random)?;
 
         let mut sealed = Vec::with_capacity(plaintext.len().saturating_add(OVERHEAD));
         sealed.extend_from_slice(&header);
         sealed.extend_from_slice(salt);
-        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(nonce);
         let start = sealed.len();
         sealed.extend_from_slice(plaintext);
 
         let too_long = |_| Error::TooLong(plaintext.len());
         let associated = associated_data(&header, context);
         let (_, body) = sealed.split_at_mut(start);
-        let tag = cipher::encrypt(self.suite, &key, &nonce, &associated, body).map_err(too_long)?;
+        let tag = cipher::encrypt(self.suite, &key, nonce, &associated, body).map_err(too_long)?;
         sealed.extend_from_slice(&tag);
         Ok(sealed)
     }
@@ -183,7 +189,7 @@ impl KeyRing {
     ///
     /// # Errors
     /// As [`View::open`].
-    pub fn open(&self, context: &Context<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+    pub fn open(&self, context: &Context<'_>, sealed: &[u8]) -> Result<Plaintext, Error> {
         self.view().open(context, sealed)
     }
 
@@ -296,14 +302,14 @@ impl View {
     /// # Errors
     /// [`Error::NotAuthentic`] if the value was altered or belongs elsewhere; the other variants if its fixed fields
     /// name something unknown. Nothing of the plaintext is given out then.
-    pub fn open(&self, context: &Context<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+    pub fn open(&self, context: &Context<'_>, sealed: &[u8]) -> Result<Plaintext, Error> {
         let parts = format::split(sealed)?;
         let of_value = |ready: &Ready| ready.value_key(parts.epoch, parts.suite, parts.salt);
         let key = self.look(context.table, &of_value)?.flatten();
         let key = key.ok_or(Error::UnknownEpoch(parts.epoch))?;
         let header = format::header(parts.suite, parts.epoch);
         let associated = associated_data(&header, context);
-        let mut plaintext = Zeroizing::new(parts.ciphertext.to_vec());
+        let mut plaintext = Plaintext::from(parts.ciphertext.to_vec());
         cipher::decrypt(
             parts.suite,
             &key,

@@ -5,9 +5,8 @@ use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 use std::time::Instant;
 
-use holdfast_secrets::{SALT_LEN, View};
+use holdfast_secrets::{Plaintext, SALT_LEN, View};
 use redb::{ReadOnlyTable, ReadTransaction, TableError};
-use zeroize::Zeroizing;
 
 use crate::engine::{Engine, definition};
 use crate::readers::Reader;
@@ -89,11 +88,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`Error::Sealed`] if they are not authentic, [`Error::Read`] if the engine fails.
-    pub fn bytes(
-        &self,
-        table: Table,
-        key: impl AsRef<[u8]>,
-    ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    pub fn bytes(&self, table: Table, key: impl AsRef<[u8]>) -> Result<Option<Plaintext>, Error> {
         self.value(table, key.as_ref(), |key, value| {
             match value::open_value(&self.view, table, key, value)? {
                 (RAW, bytes) => Ok(bytes),
