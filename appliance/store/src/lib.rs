@@ -25,6 +25,8 @@ mod making;
 mod opening;
 mod readers;
 mod record;
+#[cfg(test)]
+mod recovery;
 mod reseal;
 mod snapshot;
 mod space;

@@ -39,6 +39,10 @@ enum Writer {
 }
 
 impl Store {
+    /// Memory for pages of the file, in bytes. Small, since the whole machine may have 192 MiB and what is asked for often is
+    /// kept above the store.
+    pub const CACHE_BYTES: usize = 16 << 20;
+
     /// Opens the store at `path` for this process alone, or makes an empty one if there is no file (mode 0600). Starts
     /// no thread.
     ///
