@@ -8,9 +8,8 @@
 use std::ops::Bound;
 use std::sync::PoisonError;
 
-use holdfast_secrets::{Context, View, format};
+use holdfast_secrets::{Context, Plaintext, View, format};
 use redb::TableError;
-use zeroize::Zeroizing;
 
 use crate::engine::{Engine, Failure, definition};
 use crate::opening::OWN;
@@ -194,7 +193,7 @@ impl Engine {
             key,
             version: u16::from_be_bytes(*behind),
         };
-        let mut opened: Result<Zeroizing<Vec<u8>>, _> = Err(too_short());
+        let mut opened: Result<Plaintext, _> = Err(too_short());
         for view in views {
             opened = view.open(&context, sealed);
             if opened.is_ok() {
