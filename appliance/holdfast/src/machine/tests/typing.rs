@@ -142,6 +142,16 @@ fn asking(
     })
 }
 
+/// How the asking ended.
+fn ended(asked: thread::JoinHandle<Result<Opened, MachineError>>) -> Result<Opened, MachineError> {
+    let end = Instant::now() + LIMIT;
+    while !asked.is_finished() {
+        assert!(Instant::now() < end, "it still asks");
+        thread::sleep(Duration::from_millis(5));
+    }
+    asked.join().unwrap()
+}
+
 /// A key file that a passphrase opens, and a recovery key.
 fn keys(folder: &Path) -> String {
     let phrase = Passphrase::new(PHRASE, CHEAP).unwrap();
@@ -190,7 +200,7 @@ fn what_opens_the_data_is_asked_for_until_it_is_right_and_never_shown() {
     // Backspace takes back a whole character, whichever of its two codes the person's terminal sends.
     let line = format!("killed-by-control-u-3307\x15{PHRASE}xß\x7f\x08\r\n");
     person.press(line.as_bytes());
-    let opened = asked.join().unwrap().unwrap();
+    let opened = ended(asked).unwrap();
     assert_eq!((opened.name, opened.wrong), (Name::Passphrase, 2));
     assert_eq!(*opened.text, PHRASE);
     assert_eq!(waited.load(Ordering::Relaxed), 3);
@@ -221,7 +231,7 @@ fn the_recovery_key_is_taken_for_what_it_is() {
     let asked = asking(&person, Data::look(folder.path()).unwrap(), &Arc::default());
     person.wait(": ");
     person.press(format!("{}\r", recovery.to_lowercase().replace('-', " ")).as_bytes());
-    let opened = asked.join().unwrap().unwrap();
+    let opened = ended(asked).unwrap();
     assert_eq!((opened.name, opened.wrong), (Name::RecoveryKey, 0));
 }
 
@@ -247,7 +257,7 @@ fn a_first_passphrase_is_long_enough_and_typed_twice() {
     person.press(b"\r");
     person.wait(again);
     person.press(format!("{PHRASE}\r\n").as_bytes());
-    let opened = asked.join().unwrap().unwrap();
+    let opened = ended(asked).unwrap();
     assert_eq!((opened.name, &**opened.text), (Name::Passphrase, PHRASE));
     assert!(!person.seen().contains("nobody") && !person.seen().contains("somebody"));
 }
@@ -265,7 +275,7 @@ fn what_was_typed_before_the_question_is_not_its_answer() {
     thread::sleep(Duration::from_millis(300));
     assert!(!asked.is_finished() && !person.seen().contains("trying it"));
     person.press(format!("{PHRASE}\r").as_bytes());
-    assert_eq!(asked.join().unwrap().unwrap().wrong, 0);
+    assert_eq!(ended(asked).unwrap().wrong, 0);
 }
 
 #[test]
@@ -288,7 +298,7 @@ fn without_somebody_to_ask_it_is_refused_with_the_way_out() {
     let asked = asking(&person, Data::look(folder.path()).unwrap(), &Arc::default());
     person.wait(": ");
     drop(person);
-    let why = asked.join().unwrap().unwrap_err().to_string();
+    let why = ended(asked).unwrap_err().to_string();
     assert!(why.contains("console went away"), "{why}");
 }
 
