@@ -104,22 +104,41 @@ fn derived_keys_are_taken_over_and_the_root_key_alone_gives_them_no_more() {
     let id = after.attach(&path, Belongs::Derived(&tables)).unwrap();
     assert!(opens(&after, &sealed));
     assert_eq!(after.lookup("devices", b"laptop").unwrap(), name);
-    // Another table's keys are new ones.
-    assert_ne!(
-        after.lookup("people", b"ann").unwrap(),
-        before.lookup("people", b"ann").unwrap()
-    );
     // A stop between the making of the key file and the store's knowing of it.
     let again = ring(1);
     assert_eq!(again.attach(&path, Belongs::Derived(&tables)).unwrap(), id);
     assert!(opens(&again, &sealed));
 
+    // Another table's keys are new ones.
+    assert_ne!(
+        after.lookup("people", b"ann").unwrap(),
+        before.lookup("people", b"ann").unwrap()
+    );
+    // A store that is in use is not taken for one that is being raised.
+    let again = ring(1).attach(&path, Belongs::Derived(&tables));
+    assert!(matches!(again, Err(Error::KeyFileForeign)), "{again:?}");
     after.begin_epoch("devices").unwrap();
     after.end_epochs("devices").unwrap();
     assert!(matches!(
         after.open(&HERE, &sealed),
         Err(Error::UnknownEpoch(1))
     ));
+    let again = ring(1).attach(&path, Belongs::Derived(&tables));
+    assert!(matches!(again, Err(Error::KeyFileForeign)), "{again:?}");
+}
+
+#[test]
+fn keys_of_a_used_store_are_not_given_to_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.keys");
+    let first = ring(1);
+    first.attach(&path, Belongs::New).unwrap();
+    // A stop before the store was there.
+    let again = ring(1);
+    again.attach(&path, Belongs::New).unwrap();
+    again.seal(&HERE, b"secret").unwrap();
+    let gone = ring(1).attach(&path, Belongs::New);
+    assert!(matches!(gone, Err(Error::StoreGone(_))), "{gone:?}");
 }
 
 #[test]

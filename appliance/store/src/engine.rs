@@ -150,6 +150,9 @@ impl Engine {
         if let Some(reason) = self.stopped.get() {
             return Err(Error::Stopped(reason.clone()));
         }
+        if self.ring.is_broken() {
+            return Err(self.stop_for("a write of the key file failed"));
+        }
         self.space.check(batches)?;
         self.write(batches).map_err(|failure| self.failed(failure))
     }
@@ -165,7 +168,12 @@ impl Engine {
     /// After any failure inside a write the engine's cache and file may disagree (redb 4.6 refuses every later writer
     /// after ENOSPC), so nothing more is written until the file was opened anew.
     fn stop(&self, error: &redb::Error) -> Error {
-        let reason = self.stopped.get_or_init(|| error.to_string());
+        self.stop_for(&error.to_string())
+    }
+
+    /// Writes nothing more, for this reason.
+    pub(crate) fn stop_for(&self, reason: &str) -> Error {
+        let reason = self.stopped.get_or_init(|| reason.to_owned());
         self.stopping.notify_waiters();
         Error::Stopped(reason.clone())
     }

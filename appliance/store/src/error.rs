@@ -202,6 +202,13 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the system or the engine refused while the store was opened, so that another try may do: not what only a person
+    /// can put right.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Open { .. } | Self::Read(_) | Self::Stopped(_))
+    }
+
     /// Whether the batch may succeed when its records are read again and it is repeated.
     #[must_use]
     pub fn is_conflict(&self) -> bool {

@@ -42,6 +42,23 @@ impl Engine {
         due.map(|table| table.name).collect()
     }
 
+    /// Gives the table a new key, unless one has begun; the rotation is due from now on, also after a restart.
+    pub(crate) fn begin_rotation(&self, table: &str) -> Result<(), Error> {
+        let _alone = self.rotating.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reason) = self.stopped.get() {
+            return Err(Error::Stopped(reason.clone()));
+        }
+        self.begin(table)
+    }
+
+    fn begin(&self, table: &str) -> Result<(), Error> {
+        if !self.due().iter().any(|due| due == table) {
+            let begun = self.ring.begin_epoch(table);
+            begun.map_err(|error| self.keys_failed(&error))?;
+        }
+        Ok(())
+    }
+
     /// Gives the table a new key, unless one has begun, seals all its values under it, and destroys the older keys.
     /// `step` is called after each batch, and ends the work by `false`; it is due then.
     pub(crate) fn rotate(
@@ -53,10 +70,7 @@ impl Engine {
         if let Some(reason) = self.stopped.get() {
             return Err(Error::Stopped(reason.clone()));
         }
-        let keys = |error| self.keys_failed(&error);
-        if !self.due().iter().any(|due| due == table) {
-            self.ring.begin_epoch(table).map_err(keys)?;
-        }
+        self.begin(table)?;
         let counted = self.state().sums.tables.get(table).map(|sum| sum.count);
         let mut done = Resealing {
             of: counted.unwrap_or_default(),
@@ -72,7 +86,8 @@ impl Engine {
                 return Ok(false);
             }
         }
-        self.ring.end_epochs(table).map_err(keys)?;
+        let ended = self.ring.end_epochs(table);
+        ended.map_err(|error| self.keys_failed(&error))?;
         step(done);
         Ok(true)
     }
@@ -215,8 +230,12 @@ impl Engine {
         }
     }
 
+    /// What to tell of it. After a failed write of the key file the store has to be opened anew.
     fn keys_failed(&self, error: &holdfast_secrets::Error) -> Error {
-        keys::failed(&self.path, error)
+        match self.ring.is_broken() {
+            true => self.stop_for(&error.to_string()),
+            false => keys::failed(&self.path, error),
+        }
     }
 }
 

@@ -162,6 +162,14 @@ pub(crate) fn check_folder(folder: &Path) -> Result<(), Error> {
     enough(usage.room, Need::of(&[], 0).total())
 }
 
+/// Refuses to begin with what only the engine's own bookkeeping needs room for.
+pub(crate) fn check_file(path: &Path) -> Result<(), Error> {
+    let Ok(usage) = usage(path) else {
+        return Ok(());
+    };
+    enough(usage.room, Need::of(&[], usage.bytes).total())
+}
+
 fn enough(free: u64, needed: u64) -> Result<(), Error> {
     if free < needed {
         return Err(Error::Full { free, needed });

@@ -166,6 +166,15 @@ impl Store {
         self.0.engine.rotate(table, step)
     }
 
+    /// Gives the table a new key, unless one has begun; its rotation is [due](Store::rotations_due) from now on, also after a
+    /// restart.
+    ///
+    /// # Errors
+    /// [`Error::Keys`] from the key file, [`Error::Stopped`] after a failed write.
+    pub fn begin_rotation(&self, table: &str) -> Result<(), Error> {
+        self.0.engine.begin_rotation(table)
+    }
+
     /// Tables whose rotation has begun and not come to its end.
     #[must_use]
     pub fn rotations_due(&self) -> Vec<String> {

@@ -18,7 +18,7 @@ use holdfast_audit::Timestamp;
 use holdfast_server::{
     Authority, Clock as _, Limits, Server, Settings, SystemClock, last_stored_time,
 };
-use holdfast_store::{Pause, Store};
+use holdfast_store::{Error as StoreError, Pause, Store};
 use listenfd::ListenFd;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -49,7 +49,14 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
         Err(error) => {
             eprintln!("holdfast: {error}");
             Console::refused(&error.to_string());
-            return ExitCode::from(EX_CONFIG);
+            // What the disk did wrong may be right at the next start, and a compaction is not begun twice.
+            let passing = error.downcast_ref::<StoreError>();
+            let passing = passing.is_some_and(StoreError::may_pass);
+            return if passing {
+                ExitCode::FAILURE
+            } else {
+                ExitCode::from(EX_CONFIG)
+            };
         }
     };
     match start(opened, data) {
@@ -91,6 +98,9 @@ fn pause(pause: Pause) {
         }
         Pause::Compacting { bytes } => {
             serde_json::json!({ "kind": "store-compacting", "bytes": bytes })
+        }
+        Pause::NotCompacted { room } => {
+            serde_json::json!({ "kind": "store-not-compacted", "reason": "the disk is full", "room": room })
         }
         Pause::Compacted { bytes, took } => {
             serde_json::json!({ "kind": "store-compacted", "bytes": bytes, "millis": took.as_millis() })
