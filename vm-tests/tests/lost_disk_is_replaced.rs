@@ -69,7 +69,7 @@ fn site_is_served_again_after_its_disk_was_lost() {
     device.push(&site);
     assert_served(&machine, std::slice::from_ref(&page));
     let devices = device.json(&["device", "list"]);
-    assert_eq!(devices["devices"].as_array().unwrap().len(), 1, "{devices}");
+    assert_eq!(devices.as_array().unwrap().len(), 1, "{devices}");
     let other = machine.console.wait_field("data id", &["-"], limit(60));
     assert_ne!(other, data_id);
     println!(

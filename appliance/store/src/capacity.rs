@@ -54,9 +54,11 @@ impl Disk {
 
     fn usage(&self) -> Usage {
         let state = self.0.lock().unwrap();
+        let held = state.blocks.len() as u64 * BLOCK;
         Usage {
             bytes: state.length,
-            room: state.capacity - state.blocks.len() as u64 * BLOCK,
+            held,
+            room: state.capacity - held,
         }
     }
 }
@@ -245,6 +247,38 @@ fn publishing_is_refused_first_and_comes_back_by_itself_when_something_was_remov
     let engine = open(&folder, &disk);
     holds_pieces(&engine, 40..end + again);
     assert!(engine.verify(|_| true).unwrap().unwrap().is_whole());
+}
+
+/// Of what was removed before a restart the new process knows nothing until it has verified the store.
+#[test]
+fn publishing_comes_back_after_a_restart_once_the_store_was_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = made(&folder, 48 * MIB);
+    let engine = open(&folder, &disk);
+    let end = publish_all(&engine, 0);
+    // A store that is full of what is needed has no free pages: a verification changes nothing.
+    assert!(engine.verify(|_| true).unwrap().unwrap().is_whole());
+    let more = publish_all(&engine, end) - end;
+    assert!(more <= 2, "{more} more pieces, and nothing was removed");
+    let end = end + more;
+    for first in (0..40).step_by(20) {
+        remove(&engine, first..first + 20).unwrap();
+    }
+    drop(engine);
+    let engine = open(&folder, &disk);
+    let length = disk.usage().bytes;
+    assert!(publish(&engine, end).unwrap_err().is_full());
+    // One that did not come to its end has counted nothing.
+    assert!(engine.verify(|_| false).unwrap().is_none());
+    assert!(publish(&engine, end).unwrap_err().is_full());
+    assert!(engine.verify(|_| true).unwrap().unwrap().is_whole());
+    let again = publish_all(&engine, end) - end;
+    println!("figure: {end} pieces fill the disk; 40 removed; {again} more after a restart");
+    assert!(again >= 5, "{again} pieces");
+    assert_eq!(disk.usage().bytes, length);
+    revoke(&engine, 2).unwrap();
+    holds_pieces(&engine, 40..end + again);
+    assert!(!met_its_end(&disk));
 }
 
 #[test]

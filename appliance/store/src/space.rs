@@ -4,10 +4,13 @@
 //! usable. The estimate is generous: changed pages are written anew (copy on write), values up to the next power of two
 //! of pages, and quick repair writes the allocator's state with each commit, whose size follows the file's length.
 //!
-//! What is removed leaves free pages inside the file, which keeps its length. They are counted while the store is open, so
-//! that publishing comes back when something was removed. Whether a value fits into them is only known to the engine, so
-//! that room on the file system is asked for even then; only the part of the reserve that nobody needs may be less.
+//! What is removed leaves free pages inside the file, which keeps its length. They are counted while the store is open, and
+//! estimated by each verification, since the engine tells their number only for a walk that keeps all writers out; so
+//! publishing comes back when something was removed, also before a restart. Whether a value fits into them is only known to the
+//! engine, so that room on the file system is asked for even then; only the part of the reserve that nobody needs may be less.
+//! A count that is too high therefore costs that part, and nothing else.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,6 +37,8 @@ const RESERVE_REUSING: u64 = 6 << 20;
 const BOOKKEEPING: u64 = 4096;
 /// Bytes of a page.
 const PAGE: u64 = 4096;
+/// Bytes of a leaf beside the record that it holds.
+const RECORD: u64 = 32;
 /// Batches below this, together, are small.
 const SMALL: u64 = 64 << 10;
 /// Pages of tree that one change may rewrite.
@@ -44,6 +49,8 @@ const PER_CHANGE: u64 = 64 << 10;
 pub struct Usage {
     /// Length of the store's file.
     pub bytes: u64,
+    /// What its file system holds of it: the file has holes where nothing was ever written.
+    pub held: u64,
     /// Room left on its file system.
     pub room: u64,
 }
@@ -59,8 +66,11 @@ impl Usage {
 /// Looks at the store's file and its file system.
 pub(crate) fn usage(path: &Path) -> std::io::Result<Usage> {
     let stat = rustix::fs::statvfs(path)?;
+    let file = std::fs::metadata(path)?;
     Ok(Usage {
-        bytes: std::fs::metadata(path)?.len(),
+        bytes: file.len(),
+        // stat(2): in units of 512 bytes, whatever the file system's block is.
+        held: file.blocks().saturating_mul(512),
         room: stat.f_bavail.saturating_mul(stat.f_frsize),
     })
 }
@@ -71,10 +81,12 @@ type Look = Box<dyn Fn() -> std::io::Result<Usage> + Send + Sync>;
 /// What is known of the room for an open store.
 pub(crate) struct Space {
     look: Look,
-    /// Bytes of pages that were freed inside the file since it was opened, and not used again.
+    /// Bytes of pages that are known to be free inside the file.
     reusable: AtomicU64,
-    /// The same of the transaction that is under way.
+    /// The same that the transaction under way frees.
     freeing: AtomicU64,
+    /// Bytes of pages that the records take which the verification under way has read.
+    walked: AtomicU64,
 }
 
 impl Space {
@@ -90,6 +102,7 @@ impl Space {
             look,
             reusable: AtomicU64::new(0),
             freeing: AtomicU64::new(0),
+            walked: AtomicU64::new(0),
         }
     }
 
@@ -144,6 +157,33 @@ impl Space {
         let freed = self.freeing.swap(0, Ordering::Relaxed);
         self.reusable
             .store(left.saturating_add(freed), Ordering::Relaxed);
+    }
+
+    /// Notes that a walk over all records begins. There is one at a time.
+    pub(crate) fn walk(&self) {
+        self.walked.store(0, Ordering::Relaxed);
+    }
+
+    /// Notes that the walk has met a record of this length, with its key.
+    pub(crate) fn holds(&self, record: usize) {
+        let record = u64::try_from(record).unwrap_or(u64::MAX);
+        let taken = match record.saturating_add(RECORD) {
+            large @ PAGE.. => paged(large),
+            // A leaf is merged with another below a third of a page.
+            small => small.saturating_mul(3),
+        };
+        self.walked.fetch_add(taken, Ordering::Relaxed);
+    }
+
+    /// Notes that the walk has met all records: what the file system holds beyond them is free. Batches that were committed
+    /// meanwhile may be counted or not.
+    pub(crate) fn has_walked(&self) {
+        let Ok(usage) = (self.look)() else { return };
+        let walked = self.walked.load(Ordering::Relaxed);
+        // Branches, and the allocator's state of two commits.
+        let more = (walked / 16).saturating_add(usage.bytes / BOOKKEEPING * 2);
+        let free = usage.held.saturating_sub(walked.saturating_add(more));
+        self.reusable.fetch_max(free, Ordering::Relaxed);
     }
 }
 
@@ -260,7 +300,15 @@ mod tests {
             "{refused}"
         );
         enough(RESERVE_LAST, needed(&[])).unwrap();
-        let disk = |room| Space::by(Box::new(move || Ok(Usage { bytes: 0, room })));
+        let disk = |room| {
+            Space::by(Box::new(move || {
+                Ok(Usage {
+                    bytes: 0,
+                    held: 0,
+                    room,
+                })
+            }))
+        };
         disk(RESERVE_LAST).check(&[]).unwrap();
         assert!(disk(RESERVE_LAST - 1).check(&[]).unwrap_err().is_full());
         // Where the file system cannot be asked, writing goes on.

@@ -82,10 +82,14 @@ impl Engine {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let mut verdict = Verdict::default();
+        self.space.walk();
         let done = self.walk_all(&mut verdict, &mut step);
         let mut state = self.state();
         state.walk = None;
         verdict.commit = state.sums.commit;
+        if matches!(done, Ok(true)) {
+            self.space.has_walked();
+        }
         Ok(done?.then_some(verdict))
     }
 
@@ -176,6 +180,7 @@ impl Engine {
                 }
                 last = Some(key.to_vec());
                 records = records.saturating_add(1);
+                self.space.holds(key.len().saturating_add(value.len()));
                 let length = u64::try_from(value.len()).unwrap_or(u64::MAX);
                 bytes = bytes.saturating_add(length);
                 if records >= BATCH_RECORDS || bytes >= BATCH_BYTES {
