@@ -181,7 +181,8 @@ impl Space {
         let Ok(usage) = (self.look)() else { return };
         let walked = self.walked.load(Ordering::Relaxed);
         // Branches, and the allocator's state of two commits.
-        let more = (walked / 16).saturating_add(usage.bytes / BOOKKEEPING * 2);
+        let state = (usage.bytes / BOOKKEEPING).saturating_mul(2);
+        let more = (walked / 16).saturating_add(state);
         let free = usage.held.saturating_sub(walked.saturating_add(more));
         self.reusable.fetch_max(free, Ordering::Relaxed);
     }

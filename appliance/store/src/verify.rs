@@ -87,7 +87,7 @@ impl Engine {
         let mut state = self.state();
         state.walk = None;
         verdict.commit = state.sums.commit;
-        if matches!(done, Ok(true)) {
+        if matches!(done, Ok(true)) && verdict.unread.is_empty() {
             self.space.has_walked();
         }
         Ok(done?.then_some(verdict))
