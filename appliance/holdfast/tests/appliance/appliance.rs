@@ -97,8 +97,14 @@ impl Appliance {
         self
     }
 
-    /// Starts it, with a log of its own.
+    /// Starts it, with a log of its own, and waits until it answers.
     pub fn boot(&mut self) {
+        self.spawn();
+        self.await_answer();
+    }
+
+    /// Starts it, with a log of its own, and waits for nothing.
+    pub fn spawn(&mut self) {
         let _ = fs::remove_file(self.path("log"));
         let log = File::options()
             .create(true)
@@ -118,6 +124,10 @@ impl Appliance {
             command.env("HOLDFAST_MACHINE_SOCKET", &machine);
         }
         self.process = Some(command.spawn().unwrap());
+    }
+
+    fn await_answer(&self) {
+        let machine = self.path("machine.sock");
         let start = Instant::now();
         let shown = |log: &str| machine.exists() || log.contains("identity");
         while TcpStream::connect(self.address()).is_err() || !shown(&self.log()) {
