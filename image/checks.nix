@@ -7,6 +7,7 @@ let
   further = {
     boots_from_every_format.HOLDFAST_FORMATS = formats.writers;
     hung_parts_are_started_again.HOLDFAST_LAB_IMAGE = "${lab}/disk.img";
+    power_cut_loses_nothing_answered.e2fsprogs = debian.tree "root";
     crafted_data_runs_nothing = {
       HOLDFAST_LAB_IMAGE = "${lab}/disk.img";
       e2fsprogs = debian.tree "root";
@@ -32,9 +33,11 @@ let
       # What a closure other than the machine's has runs by its own loader.
       mkdir bin
       if [ -n "''${e2fsprogs:-}" ]; then
-        printf '#!/bin/bash\nexec %s/usr/lib64/ld-linux-x86-64.so.2 --library-path %s/usr/lib/x86_64-linux-gnu %s/usr/sbin/debugfs "$@"\n' \
-          "$e2fsprogs" "$e2fsprogs" "$e2fsprogs" > bin/debugfs
-        chmod +x bin/debugfs
+        for program in debugfs e2fsck; do
+          printf '#!/bin/bash\nexec %s/usr/lib64/ld-linux-x86-64.so.2 --library-path %s/usr/lib/x86_64-linux-gnu %s/usr/sbin/%s "$@"\n' \
+            "$e2fsprogs" "$e2fsprogs" "$e2fsprogs" "$program" > "bin/$program"
+          chmod +x "bin/$program"
+        done
         export PATH="$PWD/bin:$PATH"
       fi
       printf '#!/bin/bash\nexec bash -euo pipefail %s "$@"\n' "$sign" > sign

@@ -47,6 +47,7 @@ let
     built = { inherit kernel root uki image; inherit (rust) appliance; };
   };
   bench = import ./bench.nix { inherit debian rust; };
+  torture = import ./torture.nix { inherit debian rust; };
   fuzz = import ./fuzz.nix { inherit debian rust; };
   sbom = import ./sbom { inherit debian rust root uki kernel version; };
   formats = import ./formats { inherit debian rust image kernel docs machineTree; inherit (rust) appliance; };
@@ -73,6 +74,7 @@ in
     fuzz = app "${fuzz.app}/bin/fuzz";
     sbom-validate = file "image/sbom/validate.sh";
     formats = app "${formats.app}/bin/formats";
+    torture = app "${torture.app}/bin/torture";
     tamper = app "${machines.tamper}/bin/tamper";
     reproduce = file "image/reproduce/reproduce";
     fetch = file "image/debian/fetch";

@@ -52,4 +52,60 @@ pub enum Error {
     /// The plaintext is longer than the cipher allows.
     #[error("a value of {0} bytes is too long to be sealed; split it into smaller ones")]
     TooLong(usize),
+    /// The key file cannot be read or written.
+    #[error(
+        "the key file {path} cannot be used: {reason}; look at the disk, and restore the key file from a backup if it is gone"
+    )]
+    KeyFile {
+        /// Its place.
+        path: std::path::PathBuf,
+        /// The system's words.
+        reason: String,
+    },
+    /// The key file's bytes are not those that were written.
+    #[error("the key file is damaged: {0}; restore it, together with the store, from a backup")]
+    KeyFileDamaged(&'static str),
+    /// The key file was overwritten on purpose.
+    #[error(
+        "the keys of this store were destroyed on demand (`holdfast key destroy`), so nothing in it can be read again, by \
+         anyone; give the machine an empty data disk to begin anew"
+    )]
+    KeysDestroyed,
+    /// More keys than the file has room for.
+    #[error("the key file is full; this needs a newer version")]
+    KeyFileFull,
+    /// The key file belongs to another store.
+    #[error(
+        "the key file belongs to another store; restore the one that was beside this store, from a backup"
+    )]
+    KeyFileForeign,
+    /// The store has a key file, but it is not there.
+    #[error(
+        "the key file {0} is missing, and without it nothing in the store can be read; restore it from a backup"
+    )]
+    KeyFileMissing(std::path::PathBuf),
+    /// None of the given secrets opens the key file.
+    #[error(
+        "none of the given keys opens the key file; pass the root key that the store was made with, or its recovery key as \
+         the credential holdfast.recovery-key"
+    )]
+    NoSlot,
+    /// The slots that would stay are of no use in this run.
+    #[error("this would leave no way into the store that is known to work; add another key first")]
+    LastSlot,
+    /// A slot's parameters are not of its kind.
+    #[error(
+        "the key file has a slot that this version cannot read; boot the newer image that wrote it"
+    )]
+    SlotParameters,
+    /// The passphrase is too short.
+    #[error(
+        "the passphrase has fewer than {0} characters; take a longer one, such as six random words"
+    )]
+    PassphraseShort(usize),
+    /// The text is no recovery key.
+    #[error(
+        "this is not a recovery key, which is eight groups of four letters and digits; look at the print again"
+    )]
+    RecoverySyntax,
 }

@@ -100,6 +100,14 @@ pub(crate) fn header(suite: Suite, epoch: u32) -> [u8; HEADER_LEN] {
     [VERSION, suite as u8, e0, e1, e2, e3]
 }
 
+/// The key epoch that a sealed value names.
+///
+/// # Errors
+/// As [`salt`].
+pub fn epoch(sealed: &[u8]) -> Result<u32, Error> {
+    split(sealed).map(|parts| parts.epoch)
+}
+
 /// The salt of a sealed value: fresh for each sealing, so it also names one writing of a record.
 ///
 /// # Errors

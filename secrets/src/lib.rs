@@ -1,19 +1,27 @@
-//! Keys and sealing: the key hierarchy, the sealed value format, the root key's providers.
+//! Keys and sealing: the key hierarchy, the key file, the sealed value format, the root key's providers.
 //!
-//! One [`RootKey`] enters the machine as a credential. A [`KeyRing`] derives everything else from it and never lets a
-//! derived key out: it [seals](KeyRing::seal) and [opens](KeyRing::open) values that belong to one [`Context`] (table,
-//! key, record version), makes keyed [look-up hashes](KeyRing::lookup), and tells a wrong root key from a damaged store
-//! by its [check value](KeyRing::check_value).
+//! A [`RootKey`], a [`Passphrase`] or the [`RecoveryKey`] opens the [key file](mod@keyfile), which holds everything else. A
+//! [`KeyRing`] never lets a key out: it [seals](KeyRing::seal) and [opens](KeyRing::open) values that belong to one
+//! [`Context`] (table, key, record version), makes keyed [look-up hashes](KeyRing::lookup), and changes keys while it is in
+//! use.
 //!
-//! The derivations are described in [`ring`], the bytes of a sealed value in [`mod@format`].
+//! The bytes of a sealed value are described in [`mod@format`].
 
+mod attach;
 mod cipher;
+mod derive;
 mod error;
 pub mod format;
+pub mod keyfile;
+pub mod provider;
 pub mod ring;
 mod root;
+mod wrap;
 
+pub use attach::{Belongs, SlotState, Status, TableState};
 pub use error::Error;
 pub use format::{SALT_LEN, Suite};
-pub use ring::{CHECK_LEN, Context, KeyRing};
+pub use keyfile::ID_LEN;
+pub use provider::{CHECK_LEN, Cost, Kind, Passphrase, RecoveryKey, RootKeyProvider};
+pub use ring::{Context, KeyRing, View};
 pub use root::RootKey;

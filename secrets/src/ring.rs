@@ -1,34 +1,46 @@
-//! The key hierarchy, and sealing under it.
+//! Sealing, and the keys that it is done with.
 //!
 //! ```text
-//! root key (32 bytes, a credential)
-//!   └─ HKDF-Extract (RFC 5869), salt "holdfast root key 1"  → PRK of the root
-//!        ├─ Expand "key check"                    → 16 bytes, stored in the clear: tells a wrong root key
-//!        ├─ Expand "table"  ‖ epoch ‖ table       → key of a table in an epoch
-//!        │    └─ Expand "value" ‖ suite ‖ salt    → key of one value
-//!        └─ Expand "lookup" ‖ table               → 64-byte key of a table's look-up hashes (HMAC-SHA256)
+//! a table's data key of an epoch (32 random bytes, wrapped in the key file)
+//!   └─ HKDF-Expand "value" ‖ suite ‖ salt     → key of one value
+//! a table's look-up key (64 random bytes)     → HMAC-SHA256 of the keys of its records
+//! the look-up key of the store's own table
+//!   └─ HKDF-Expand "record digest" ‖ table    → HMAC-SHA256 of the records of a table, for its multiset hash
+//! ```
+//!
+//! Stores of format 1 had no key file: there a table's two keys are derived from the root key, and the key file takes them
+//! over as those of the first epoch.
+//!
+//! ```text
+//! root key
+//!   └─ HKDF-Extract (RFC 5869), salt "holdfast root key 1"
+//!        ├─ Expand "key check"                → 16 bytes, stored in the clear: tells a wrong root key
+//!        ├─ Expand "table"  ‖ 1 ‖ table       → the table's data key of epoch 1
+//!        └─ Expand "lookup" ‖ table           → its look-up key
 //! ```
 //!
 //! Labels and names carry a 32-bit big-endian length before them, so no two inputs of a derivation are the same bytes.
 //! Look-up keys do not depend on the epoch: records must be found under the same name after the sealing keys have
 //! changed. All hashes are SHA-256.
 
-use hkdf::Hkdf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::derive::{derive, expand, extract, sized};
 use crate::format::{self, NONCE_LEN, OVERHEAD, SALT_LEN, Suite};
+use crate::keyfile::{self, KeyFile, LOOKUP_LEN, TableKeys, Tables};
+use crate::provider::{CHECK_LEN, RootKeyProvider};
+use crate::wrap::Key;
 use crate::{Error, RootKey, cipher};
 
-/// Length of a key check value in bytes.
-pub const CHECK_LEN: usize = 16;
-
-/// The epoch that new values are sealed under, until rotation gives it successors.
+/// The store's own table.
+const OWN: &str = "_holdfast";
+/// The epoch of a table's first key.
 const FIRST_EPOCH: u32 = 1;
-
-type Key = Zeroizing<[u8; 32]>;
 
 /// Where a value belongs. It opens there and nowhere else.
 #[derive(Clone, Copy, Debug)]
@@ -41,20 +53,76 @@ pub struct Context<'a> {
     pub version: u16,
 }
 
-/// Every key of the machine, derived on demand from the root key.
+/// Every key of the machine.
+///
+/// A ring by itself derives its keys from the root key, as stores of format 1 have them. Once it is
+/// [attached](KeyRing::attach) to a key file, it uses the keys that are wrapped there, and the derived ones are gone.
 pub struct KeyRing {
-    root: Key,
-    suite: Suite,
+    pub(crate) suite: Suite,
+    /// Replaced as a whole, so that a [`View`] stays as it was.
+    pub(crate) keys: RwLock<Arc<Keys>>,
+    /// Taken before `keys`, by who changes keys.
+    pub(crate) file: Mutex<Option<KeyFile>>,
+    /// Until the ring is attached.
+    pub(crate) providers: Mutex<Providers>,
+}
+
+/// What opens the key file.
+#[derive(Default)]
+pub(crate) struct Providers {
+    /// In the order in which they are tried; the first is that of a new store.
+    pub(crate) all: Vec<Box<dyn RootKeyProvider>>,
+    /// A root key that is to take the other's place.
+    pub(crate) next: Option<RootKey>,
+}
+
+/// Where a table's keys come from.
+pub(crate) enum Keys {
+    /// Derived from this, in the first epoch alone.
+    Derived(Key),
+    /// Held by the key file.
+    Held(Tables),
+    /// There was no root key to derive from, or they were destroyed.
+    None,
 }
 
 impl KeyRing {
     /// Makes the ring of this root key; `suite` is what new values are sealed with. Values of either suite open.
     #[must_use]
     pub fn new(root: RootKey, suite: Suite) -> Self {
-        let (prk, _) = Hkdf::<Sha256>::extract(Some(b"holdfast root key 1"), root.as_bytes());
+        let derived = Keys::Derived(derived_from(&root));
+        Self::of(derived, vec![Box::new(root)], None, suite)
+    }
+
+    /// Makes the ring of any providers, which are tried in this order: the root key first, if there is one. `next` is a
+    /// root key that is to take the place of `root`.
+    #[must_use]
+    pub fn with(
+        root: Option<RootKey>,
+        next: Option<RootKey>,
+        others: Vec<Box<dyn RootKeyProvider>>,
+        suite: Suite,
+    ) -> Self {
+        let derived = root
+            .as_ref()
+            .map_or(Keys::None, |root| Keys::Derived(derived_from(root)));
+        let mut all: Vec<Box<dyn RootKeyProvider>> = Vec::new();
+        all.extend(root.map(|root| Box::new(root) as Box<dyn RootKeyProvider>));
+        all.extend(others);
+        Self::of(derived, all, next, suite)
+    }
+
+    fn of(
+        keys: Keys,
+        all: Vec<Box<dyn RootKeyProvider>>,
+        next: Option<RootKey>,
+        suite: Suite,
+    ) -> Self {
         Self {
-            root: Zeroizing::new(prk.into()),
             suite,
+            keys: RwLock::new(Arc::new(keys)),
+            file: Mutex::new(None),
+            providers: Mutex::new(Providers { all, next }),
         }
     }
 
@@ -63,21 +131,45 @@ impl KeyRing {
     /// # Errors
     /// [`Error::Random`] if the kernel gives no random bytes, [`Error::TooLong`] beyond what the cipher allows (64 GiB).
     pub fn seal(&self, context: &Context<'_>, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
-        let header = format::header(self.suite, FIRST_EPOCH);
         let mut salt = [0; SALT_LEN];
-        let mut nonce = [0; NONCE_LEN];
         getrandom::fill(&mut salt).map_err(Error::Random)?;
+        self.seal_with(context, plaintext, &salt)
+    }
+
+    /// Seals what was [opened](KeyRing::open) anew, under the table's newest key: with the same salt, so that it stays the
+    /// same writing of its record, but with another key for it and a new nonce.
+    ///
+    /// # Errors
+    /// As [`KeyRing::seal`].
+    pub fn reseal(
+        &self,
+        context: &Context<'_>,
+        plaintext: &[u8],
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        self.seal_with(context, plaintext, &format::salt(sealed)?)
+    }
+
+    fn seal_with(
+        &self,
+        context: &Context<'_>,
+        plaintext: &[u8],
+        salt: &[u8; SALT_LEN],
+    ) -> Result<Vec<u8>, Error> {
+        let (epoch, table) = self.newest(context.table)?;
+        let header = format::header(self.suite, epoch);
+        let mut nonce = [0; NONCE_LEN];
         getrandom::fill(&mut nonce).map_err(Error::Random)?;
 
         let mut sealed = Vec::with_capacity(plaintext.len().saturating_add(OVERHEAD));
         sealed.extend_from_slice(&header);
-        sealed.extend_from_slice(&salt);
+        sealed.extend_from_slice(salt);
         sealed.extend_from_slice(&nonce);
         let start = sealed.len();
         sealed.extend_from_slice(plaintext);
 
         let too_long = |_| Error::TooLong(plaintext.len());
-        let key = self.value_key(context.table, self.suite, FIRST_EPOCH, &salt);
+        let key = value_key(&table, self.suite, salt);
         let associated = associated_data(&header, context);
         let (_, body) = sealed.split_at_mut(start);
         let tag = cipher::encrypt(self.suite, &key, &nonce, &associated, body).map_err(too_long)?;
@@ -88,15 +180,143 @@ impl KeyRing {
     /// Opens what [`KeyRing::seal`] made for the same context.
     ///
     /// # Errors
+    /// As [`View::open`].
+    pub fn open(&self, context: &Context<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.view().open(context, sealed)
+    }
+
+    /// The keys as they are now. Who reads an older state of the store needs those of then.
+    #[must_use]
+    pub fn view(&self) -> View {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        View(Arc::clone(&keys))
+    }
+
+    /// The epoch that new values of a table are sealed under.
+    ///
+    /// # Errors
+    /// As [`KeyRing::seal`], for a table that has no keys yet.
+    pub fn newest_epoch(&self, table: &str) -> Result<u32, Error> {
+        self.newest(table).map(|(epoch, _)| epoch)
+    }
+
+    /// The keyed hash under which a record is filed whose name would tell something (HMAC-SHA256). The same for the
+    /// same table of the same store and value; unrelated between tables. It does not change with the epoch.
+    ///
+    /// # Errors
+    /// As [`KeyRing::seal`], for a table that has no keys yet.
+    pub fn lookup(&self, table: &str, value: &[u8]) -> Result<[u8; 32], Error> {
+        let key = self.lookup_key(table)?;
+        // As long as a block of SHA-256, so that HMAC takes it as it is (RFC 2104, section 3).
+        let mut mac = <Hmac<Sha256> as KeyInit>::new((&*key).into());
+        mac.update(value);
+        Ok(mac.finalize().into_bytes().into())
+    }
+
+    /// The keyed digest of one record, by which a table's multiset hash counts it (HMAC-SHA256 of the parts, each with its
+    /// length before it). Whoever has not the key can neither compute nor recognise it. Like the look-up hashes it does
+    /// not change with the epoch.
+    ///
+    /// # Errors
+    /// As [`KeyRing::seal`], if the store's own table has no keys yet.
+    pub fn record_digest(&self, table: &str, parts: &[&[u8]]) -> Result<[u8; 32], Error> {
+        // Nothing else is looked up in that table, so no look-up hash is a key of digests.
+        let own = self.lookup_key(OWN)?;
+        let mut key = Zeroizing::new([0; LOOKUP_LEN]);
+        let info = [sized(b"record digest"), sized(table.as_bytes())];
+        let prk = extract(b"holdfast record digests 1", own.as_slice());
+        expand(&prk, &[&info.concat()], key.as_mut_slice());
+        let mut mac = <Hmac<Sha256> as KeyInit>::new((&*key).into());
+        for part in parts {
+            mac.update(&sized(part));
+        }
+        Ok(mac.finalize().into_bytes().into())
+    }
+
+    /// A value that tells this root key from others and reveals nothing of it; stores of format 1 hold it in the
+    /// clear. `None` if the ring derives no keys.
+    #[must_use]
+    pub fn check_value(&self) -> Option<[u8; CHECK_LEN]> {
+        let view = self.view();
+        let Keys::Derived(root) = &*view.0 else {
+            return None;
+        };
+        let mut check = [0; CHECK_LEN];
+        expand(root, &[&sized(b"key check")], &mut check);
+        Some(check)
+    }
+
+    /// Whether `stored` is the [check value](KeyRing::check_value) of this ring's root key.
+    #[must_use]
+    pub fn matches(&self, stored: &[u8]) -> bool {
+        self.check_value()
+            .is_some_and(|check| check.as_slice().ct_eq(stored).into())
+    }
+
+    fn newest(&self, table: &str) -> Result<(u32, Key), Error> {
+        self.look(table, |keys| {
+            keys.epochs.last().map(|(epoch, key)| (*epoch, key.clone()))
+        })?
+        .ok_or(Error::KeyFileDamaged("a table has no key"))
+    }
+
+    fn lookup_key(&self, table: &str) -> Result<Zeroizing<[u8; LOOKUP_LEN]>, Error> {
+        self.look(table, |keys| keys.lookup.clone())
+    }
+
+    /// Looks at a table's keys, which are made if there are none.
+    fn look<T>(&self, table: &str, what: impl Fn(&TableKeys) -> T) -> Result<T, Error> {
+        if let Some(seen) = self.view().look(table, &what)? {
+            return Ok(seen);
+        }
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = file.as_mut().ok_or(Error::NoSlot)?;
+        // Another thread may have been first.
+        let view = self.view();
+        if let Some(seen) = view.look(table, &what)? {
+            return Ok(seen);
+        }
+        let made = keyfile::new_table()?;
+        file.put_table(table, &made)?;
+        let seen = what(&made);
+        let mut tables = view.tables();
+        tables.insert(table.to_owned(), made);
+        self.replace(Keys::Held(tables));
+        Ok(seen)
+    }
+
+    /// Uses these keys from now on; who calls it holds `file`.
+    pub(crate) fn replace(&self, keys: Keys) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+}
+
+/// The keys of a moment, for reading alone.
+#[derive(Clone)]
+pub struct View(pub(crate) Arc<Keys>);
+
+impl View {
+    /// Whether both are of one moment: no key came or went between them.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Opens what [`KeyRing::seal`] made for the same context.
+    ///
+    /// # Errors
     /// [`Error::NotAuthentic`] if the value was altered or belongs elsewhere; the other variants if its fixed fields
     /// name something unknown. Nothing of the plaintext is given out then.
     pub fn open(&self, context: &Context<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
         let parts = format::split(sealed)?;
-        if parts.epoch != FIRST_EPOCH {
-            return Err(Error::UnknownEpoch(parts.epoch));
-        }
+        let of_epoch = |keys: &TableKeys| {
+            let found = keys.epochs.iter().find(|(epoch, _)| *epoch == parts.epoch);
+            found.map(|(_, key)| key.clone())
+        };
+        let table = self.look(context.table, &of_epoch)?.flatten();
+        let table = table.ok_or(Error::UnknownEpoch(parts.epoch))?;
         let header = format::header(parts.suite, parts.epoch);
-        let key = self.value_key(context.table, parts.suite, parts.epoch, parts.salt);
+        let key = value_key(&table, parts.suite, parts.salt);
         let associated = associated_data(&header, context);
         let mut plaintext = Zeroizing::new(parts.ciphertext.to_vec());
         cipher::decrypt(
@@ -111,41 +331,52 @@ impl KeyRing {
         Ok(plaintext)
     }
 
-    /// The keyed hash under which a record is filed whose name would tell something (HMAC-SHA256). The same for the
-    /// same root key, table and value; unrelated between tables.
-    #[must_use]
-    pub fn lookup(&self, table: &str, value: &[u8]) -> [u8; 32] {
-        // As long as a block of SHA-256, so that HMAC takes it as it is (RFC 2104, section 3).
-        let mut key = Zeroizing::new([0; 64]);
-        let info = [sized(b"lookup"), sized(table.as_bytes())];
-        expand(&self.root, &[&info.concat()], key.as_mut_slice());
-        let mut mac = <Hmac<Sha256> as KeyInit>::new((&*key).into());
-        mac.update(value);
-        mac.finalize().into_bytes().into()
+    /// Looks at a table's keys, if it has any.
+    fn look<T>(&self, table: &str, what: &impl Fn(&TableKeys) -> T) -> Result<Option<T>, Error> {
+        match &*self.0 {
+            Keys::Held(tables) => Ok(tables.get(table).map(what)),
+            Keys::Derived(root) => Ok(Some(what(&derived_table(root, table)))),
+            Keys::None => Err(Error::NoSlot),
+        }
     }
 
-    /// A value that tells this root key from others and reveals nothing of it; kept in the clear beside what it sealed.
-    #[must_use]
-    pub fn check_value(&self) -> [u8; CHECK_LEN] {
-        let mut check = [0; CHECK_LEN];
-        expand(&self.root, &[&sized(b"key check")], &mut check);
-        check
+    /// A copy of the keys that are held.
+    pub(crate) fn tables(&self) -> Tables {
+        match &*self.0 {
+            Keys::Held(tables) => tables
+                .iter()
+                .map(|(name, keys)| (name.clone(), keys.copy()))
+                .collect(),
+            Keys::Derived(_) | Keys::None => Tables::new(),
+        }
     }
+}
 
-    /// Whether `stored` is the check value of this ring's root key.
-    #[must_use]
-    pub fn matches(&self, stored: &[u8]) -> bool {
-        self.check_value().as_slice().ct_eq(stored).into()
+impl std::fmt::Debug for View {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("View(redacted)")
     }
+}
 
-    fn value_key(&self, table: &str, suite: Suite, epoch: u32, salt: &[u8; SALT_LEN]) -> Key {
-        let epoch = epoch.to_be_bytes();
-        let table = derive(
-            &self.root,
-            &[&sized(b"table"), &epoch, &sized(table.as_bytes())],
-        );
-        derive(&table, &[&sized(b"value"), &[suite as u8], salt])
+fn derived_from(root: &RootKey) -> Key {
+    extract(b"holdfast root key 1", root.as_bytes())
+}
+
+/// A table's keys as stores of format 1 have them.
+pub(crate) fn derived_table(root: &Key, table: &str) -> TableKeys {
+    let mut lookup = Zeroizing::new([0; LOOKUP_LEN]);
+    let info = [sized(b"lookup"), sized(table.as_bytes())];
+    expand(root, &[&info.concat()], lookup.as_mut_slice());
+    let epoch = FIRST_EPOCH.to_be_bytes();
+    let key = derive(root, &[&sized(b"table"), &epoch, &sized(table.as_bytes())]);
+    TableKeys {
+        lookup,
+        epochs: vec![(FIRST_EPOCH, key)],
     }
+}
+
+fn value_key(table: &Key, suite: Suite, salt: &[u8; SALT_LEN]) -> Key {
+    derive(table, &[&sized(b"value"), &[suite as u8], salt])
 }
 
 impl std::fmt::Debug for KeyRing {
@@ -154,13 +385,6 @@ impl std::fmt::Debug for KeyRing {
             .field("suite", &self.suite)
             .finish_non_exhaustive()
     }
-}
-
-/// `bytes` with their length before them.
-fn sized(bytes: &[u8]) -> Vec<u8> {
-    // Table names and keys are far below 4 GiB: redb refuses longer ones, and saturation keeps the length honest.
-    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    [&length.to_be_bytes(), bytes].concat()
 }
 
 fn associated_data(header: &[u8], context: &Context<'_>) -> Vec<u8> {
@@ -172,20 +396,4 @@ fn associated_data(header: &[u8], context: &Context<'_>) -> Vec<u8> {
         &context.version.to_be_bytes(),
     ]
     .concat()
-}
-
-fn derive(prk: &Key, info: &[&[u8]]) -> Key {
-    let mut key = Zeroizing::new([0; 32]);
-    expand(prk, info, key.as_mut_slice());
-    key
-}
-
-/// HKDF-Expand (RFC 5869, section 2.3) to at most 64 bytes.
-fn expand(prk: &Key, info: &[&[u8]], out: &mut [u8]) {
-    // INVARIANT: the PRK has the length of a SHA-256 output and `out` is far below 255 times that, so neither step can
-    // refuse. Were that ever broken, an all-zero key must not follow: stop.
-    let done = Hkdf::<Sha256>::from_prk(prk.as_slice())
-        .map_err(|_| ())
-        .and_then(|hkdf| hkdf.expand_multi_info(info, out).map_err(|_| ()));
-    assert!(done.is_ok(), "HKDF lengths are fixed by this module");
 }

@@ -5,8 +5,9 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::Error;
 
-/// The root key. It is wiped from memory when dropped, and never printed.
-pub struct RootKey(Zeroizing<[u8; 32]>);
+/// The root key. It is wiped from memory when dropped, and never printed. It lies on the heap, since a value that is moved
+/// leaves its bytes where it was.
+pub struct RootKey(Box<Zeroizing<[u8; 32]>>);
 
 impl RootKey {
     /// Reads the key from its text: 64 lower-case hex digits, or base64 (RFC 4648, section 4, padding optional).
@@ -38,7 +39,9 @@ impl RootKey {
         if bytes.iter().all(|byte| *byte == 0) {
             return Err(Error::RootKeyZero);
         }
-        Ok(Self(Zeroizing::new(*bytes)))
+        let mut key = Box::new(Zeroizing::new([0; 32]));
+        key.copy_from_slice(bytes);
+        Ok(Self(key))
     }
 
     /// Makes a new key from the kernel's random bytes.
@@ -46,9 +49,9 @@ impl RootKey {
     /// # Errors
     /// [`Error::Random`] if the kernel gives none.
     pub fn generate() -> Result<Self, Error> {
-        let mut bytes = Zeroizing::new([0; 32]);
-        getrandom::fill(bytes.as_mut_slice()).map_err(Error::Random)?;
-        Ok(Self(bytes))
+        let mut key = Box::new(Zeroizing::new([0; 32]));
+        getrandom::fill(key.as_mut_slice()).map_err(Error::Random)?;
+        Ok(Self(key))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {

@@ -34,12 +34,17 @@ impl Device {
     /// # Panics
     /// When the program fails.
     pub fn enrol_by(lab: &Lab, machine: &Machine, name: &str, code: &str) -> Self {
-        let device = Self {
-            state: lab.path(name),
-            address: configuration::site(machine.port),
-        };
+        let device = Self::known(lab, machine, name);
         device.run(&["enroll", "--name", name], &format!("{code}\n"));
         device
+    }
+
+    /// A device whose state folder is called `name`, enrolled or not.
+    pub fn known(lab: &Lab, machine: &Machine, name: &str) -> Self {
+        Self {
+            state: lab.path(name),
+            address: configuration::site(machine.port),
+        }
     }
 
     /// Runs a command with `--json` and reads its answer.

@@ -61,3 +61,88 @@ pub fn put(disk: &Path, partition: &Partition, folder: &str, files: &[(&str, u32
         assert!(found.contains(&wanted), "{path}: not {wanted}:\n{found}");
     }
 }
+
+/// Replays the journal of the file system in `image`, as a mount does, and then checks all of it: nothing may be left to repair.
+///
+/// # Errors
+/// With what e2fsck found.
+///
+/// # Panics
+/// When e2fsck is missing.
+pub fn recover(image: &Path) -> Result<(), String> {
+    // 0: nothing to do; 1: repaired, here by replay and by the list of unlinked files that were open (e2fsck(8)).
+    for (option, good) in [("-p", &[0, 1][..]), ("-fn", &[0])] {
+        let (code, told) = e2fsck(&[option], image);
+        if !code.is_some_and(|code| good.contains(&code)) {
+            return Err(format!(
+                "the file system is damaged: e2fsck {option} ends with {code:?}:\n{told}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the superblock's checksum says that its two sectors do not belong together.
+///
+/// # Panics
+/// When e2fsck is missing.
+pub fn superblock_is_torn(image: &Path) -> bool {
+    let (_, told) = e2fsck(&["-n"], image);
+    told.contains("Superblock checksum does not match")
+}
+
+/// As [`recover`], by the copy of the superblock in the second group of blocks, which is what an operator does.
+///
+/// # Errors
+/// As those of [`recover`].
+///
+/// # Panics
+/// When e2fsck is missing.
+pub fn recover_by_backup(image: &Path) -> Result<(), String> {
+    let (code, told) = e2fsck(&["-fy", "-b", "32768", "-B", "4096"], image);
+    match code {
+        Some(0 | 1) => recover(image),
+        _ => Err(format!(
+            "e2fsck does not repair the superblock ({code:?}):\n{told}"
+        )),
+    }
+}
+
+fn e2fsck(options: &[&str], image: &Path) -> (Option<i32>, String) {
+    let output = Command::new("e2fsck").args(options).arg(image).output();
+    let output =
+        output.unwrap_or_else(|error| panic!("e2fsck does not start: {error}; is it on PATH?"));
+    let told = [output.stdout, output.stderr].concat();
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&told).into_owned(),
+    )
+}
+
+/// Takes the file at `path` out of the file system in `image`; false where there is none.
+///
+/// # Errors
+/// When debugfs cannot read it.
+pub fn take(image: &Path, path: &str, to: &Path) -> Result<bool, String> {
+    let debugfs = |request: &str| {
+        let output = Command::new("debugfs")
+            .args(["-R", request])
+            .arg(image)
+            .output();
+        let output =
+            output.map_err(|error| format!("debugfs does not start: {error}; is it on PATH?"))?;
+        Ok::<_, String>(
+            String::from_utf8_lossy(&output.stderr).into_owned()
+                + &String::from_utf8_lossy(&output.stdout),
+        )
+    };
+    let found = debugfs(&format!("stat {path}"))?;
+    if found.contains("File not found by ext2_lookup") {
+        return Ok(false);
+    }
+    let told = debugfs(&format!("dump {path} {}", to.display()))?;
+    match to.exists() {
+        true => Ok(true),
+        false => Err(format!("{path} cannot be taken out: {found}{told}")),
+    }
+}

@@ -21,6 +21,9 @@ pub const DATA_TYPE: &str = "d45a2e85-7ca7-494e-baa4-d55dc96b5ba3";
 /// The attribute that says "this partition was set up": what is found in it must be ours.
 pub const SET_UP: u64 = 1 << 50;
 
+/// The attribute that says "a file system is being made here": what is found in it is set-up's own work.
+pub const BEING_MADE: u64 = 1 << 51;
+
 /// An entry of the partition table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition {
@@ -45,7 +48,34 @@ pub fn partitions(disk: &Path) -> Vec<Partition> {
     assert_eq!(&header[..8], b"EFI PART", "{} has no GPT", disk.display());
     let start = number(&header[72..80]) * SECTOR;
     let (count, size) = (number(&header[80..84]), number(&header[84..88]));
-    let table = read(disk, start..start + count * size);
+    used(&read(disk, start..start + count * size), size)
+}
+
+/// The used entries of the primary and the backup table of a disk of `size` bytes, each as far as it is whole: its header and its
+/// entries have the checksums that the header says (UEFI 2.10, section 5.3.2). The backup is looked for in the last sector.
+pub fn copies(size: u64, read: impl Fn(Range<u64>) -> Vec<u8>) -> [Option<Vec<Partition>>; 2] {
+    [SECTOR, size - SECTOR].map(|place| {
+        let mut header = read(place..place + SECTOR);
+        let sum = number(&header[16..20]);
+        header[16..20].fill(0);
+        let says = |at: usize, value: u64, width: usize| number(&header[at..at + width]) == value;
+        let plain = header.starts_with(b"EFI PART") && says(12, 92, 4) && says(84, ENTRY as u64, 4);
+        let (start, count) = (number(&header[72..80]), number(&header[80..84]));
+        let fits = count <= 1024 && start < size / SECTOR - (count * ENTRY as u64).div_ceil(SECTOR);
+        if !plain || !fits || u64::from(crc32(&header[..92])) != sum || !says(24, place / SECTOR, 8)
+        {
+            return None;
+        }
+        let length = count * ENTRY as u64;
+        let start = start * SECTOR;
+        let mut entries = read(start..start + length.next_multiple_of(SECTOR));
+        entries.truncate(usize::try_from(length).expect("a table is small"));
+        (number(&header[88..92]) == u64::from(crc32(&entries)))
+            .then(|| used(&entries, ENTRY as u64))
+    })
+}
+
+fn used(table: &[u8], size: u64) -> Vec<Partition> {
     let entries = table.chunks_exact(usize::try_from(size).expect("an entry is small"));
     let used = entries
         .enumerate()

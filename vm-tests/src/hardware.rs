@@ -57,8 +57,28 @@ pub fn arguments(spec: &Spec, acceleration: Acceleration) -> Vec<String> {
     }
     for (place, (disk, bus)) in spec.disks.iter().enumerate() {
         let id = format!("disk{place}");
-        let drive = format!("if=none,id={id},format=raw,file={}", disk.display());
-        add(&["-drive", &drive]);
+        match &spec.write_log {
+            Some(log) if place == 0 => {
+                let files = [("file", disk), ("log", log)];
+                for (name, file) in files {
+                    let file = format!(
+                        "driver=file,node-name={id}-{name},filename={}",
+                        file.display()
+                    );
+                    add(&["-blockdev", &file]);
+                }
+                let logged =
+                    format!("driver=blklogwrites,node-name={id},file={id}-file,log={id}-log");
+                add(&[
+                    "-blockdev",
+                    &format!("{logged},log-append=off,log-sector-size=512"),
+                ]);
+            }
+            _ => {
+                let drive = format!("if=none,id={id},format=raw,file={}", disk.display());
+                add(&["-drive", &drive]);
+            }
+        }
         let index = format!("drive={id},bootindex={}", place + 1);
         match bus {
             Bus::Virtio => add(&["-device", &format!("virtio-blk-pci,{index}")]),

@@ -25,6 +25,7 @@ pub mod intruder;
 pub mod lab;
 pub mod machine;
 pub mod net;
+pub mod power_cut;
 pub mod program;
 pub mod qmp;
 pub mod site;

@@ -1,9 +1,10 @@
 //! The site that is pushed, and whether the machine gives it back.
 
-use crate::{Machine, configuration, https, inputs, limit};
+use crate::{Console, Machine, configuration, https, inputs, limit};
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// Files of a site's root that are instructions and not pages.
@@ -57,22 +58,37 @@ pub fn pages() -> Vec<Page> {
 /// # Panics
 /// When a page is missing or differs.
 pub fn assert_served(machine: &Machine, pages: &[Page]) -> usize {
-    let pin = machine
-        .console
-        .wait_field("certificate", &["SHA256:"], limit(60));
-    let site = configuration::site(machine.port);
+    served(&machine.console, machine.port, pages, limit(30)).unwrap_or_else(|what| panic!("{what}"))
+}
+
+/// Whether what has this console serves these pages byte for byte at `port`, each within `patience`; gives back how many bytes
+/// that were.
+///
+/// # Errors
+/// With the first page that is missing or differs.
+///
+/// # Panics
+/// When the console shows no certificate, or no answer comes.
+pub fn served(
+    console: &Console,
+    port: u16,
+    pages: &[Page],
+    patience: Duration,
+) -> Result<usize, String> {
+    let pin = console.wait_field("certificate", &["SHA256:"], limit(60));
+    let site = configuration::site(port);
     let mut bytes = 0;
     for page in pages {
-        let answer = https::get_within(&site, &page.path, &pin, limit(30));
-        assert_eq!(answer.status, 200, "{}", page.path);
-        assert!(
-            answer.body == page.content,
-            "{} is not what was pushed",
-            page.path
-        );
+        let answer = https::get_within(&site, &page.path, &pin, patience);
+        if answer.status != 200 {
+            return Err(format!("{} is answered by {}", page.path, answer.status));
+        }
+        if answer.body != page.content {
+            return Err(format!("{} is not what was pushed", page.path));
+        }
         bytes += answer.body.len();
     }
-    bytes
+    Ok(bytes)
 }
 
 /// The site's first page, for tests in which one is enough.

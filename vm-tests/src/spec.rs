@@ -59,6 +59,8 @@ pub struct Spec {
     pub processors: u8,
     /// Writes every frame of a user network to this file, in pcap format.
     pub capture: Option<PathBuf>,
+    /// Writes each write and flush of the boot disk to this file, in the format of dm-log-writes; it must be there.
+    pub write_log: Option<PathBuf>,
     /// Further arguments of QEMU.
     pub arguments: Vec<String>,
     /// Whether a reset ends QEMU, so that a crash is not followed by another boot.
@@ -85,6 +87,7 @@ impl Spec {
             memory: 512,
             processors: 1,
             capture: None,
+            write_log: None,
             arguments: Vec::new(),
             stop_on_reset: false,
             strings: 0,

@@ -19,6 +19,8 @@ use holdfast_vm_tests::{
 };
 use std::{process::Command, time::Instant};
 
+/// As many as `./run` gives.
+const PROCESSORS: u8 = 2;
 /// The kernel's first line.
 const FIRST: &str = "EFI stub: ";
 /// The kernel's last line before the first program.
@@ -56,6 +58,7 @@ fn with_line(lab: &Lab, name: &str, change: impl FnOnce(&str) -> String) -> Spec
     lab::sign(&lab.keys, &disk, &signed);
     let mut spec = lab.spec_of(name, &signed);
     spec.net = Net::None;
+    spec.processors = PROCESSORS;
     spec
 }
 
@@ -86,7 +89,8 @@ fn boot_is_compared_with_its_floor() {
     });
     let empty = until(&spec.start(), EMPTY_REACHED);
 
-    let spec = lab.configured("machine");
+    let mut spec = lab.configured("machine");
+    spec.processors = PROCESSORS;
     let mut machine = spec.start();
     machine.wait_serving();
     device::publish(&lab, &machine);

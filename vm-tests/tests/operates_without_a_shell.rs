@@ -100,7 +100,7 @@ fn status_and_log(machine: &Machine, device: &Device) {
         let message = line["message"].as_str().unwrap();
         message.strip_prefix("kernel variables in force: ")
     });
-    let variables = variables.expect("set-up tells the kernel's variables");
+    let variables = variables.expect("the machine's unit tells the kernel's variables");
     assert!(
         variables
             .split_whitespace()

@@ -68,6 +68,20 @@ pub enum Kind {
     PowerOffAsked,
     /// A version of the site was removed, since it is not among those that are kept.
     SiteRemoved,
+    /// A device asked for new keys of a table, or of all.
+    KeyRotationAsked,
+    /// The values of a table were sealed under a new key, and the older ones destroyed.
+    KeyRotated,
+    /// A new recovery key was made, and the one before taken away.
+    RecoveryKeyMade,
+    /// All keys were destroyed.
+    KeysDestroyed,
+    /// A device asked for a verification of the store.
+    StoreVerificationAsked,
+    /// Records were put back, removed or added behind the store's back.
+    StoreAltered,
+    /// A device asked to have the store's file made smaller at the next start.
+    StoreCompactionAsked,
 }
 
 /// Who did it.

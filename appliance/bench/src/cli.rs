@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-/// Measures Holdfast against Debian's nginx, and by itself.
+/// Measures Holdfast against Debian's nginx and plain redb, and by itself.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 pub struct Cli {
@@ -25,6 +25,8 @@ pub enum Command {
     Connection(VersusArgs),
     /// Push, change, roll back and restart with a large tree of files; every file is compared byte for byte
     Site(SiteArgs),
+    /// The sealed store against plain redb: writing, reading, group commit, and opening after a kill
+    Store(StoreArgs),
     /// Generate load as this JSON says (started by the others)
     #[command(hide = true)]
     Load {
@@ -92,6 +94,33 @@ pub struct SiteArgs {
     /// Where to write the rows as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+/// What the store's rows take.
+#[derive(Debug, Args)]
+pub struct StoreArgs {
+    /// Records of one round
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1000..=10_000_000))]
+    pub records: u64,
+    /// Rounds of each row; the median counts
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// Size of the larger store that is opened after a kill
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub megabytes: u64,
+    /// Where to write the rows as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+impl StoreArgs {
+    /// As without options.
+    pub const USUAL: Self = Self {
+        records: 20_000,
+        rounds: 5,
+        megabytes: 1000,
+        json: None,
+    };
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

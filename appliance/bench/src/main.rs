@@ -16,6 +16,7 @@ mod rows;
 mod running;
 mod site;
 mod static_rows;
+mod store_rows;
 mod target;
 mod tree;
 mod versus;
@@ -47,6 +48,7 @@ fn run(command: Command) -> Result<(), Failure> {
             static_rows::measure(&args.versus, &mut rows)?;
             connection::measure(&args.versus, &mut rows)?;
             site::measure(&args.dir, args.files, &args.versus.holdfast, &mut rows)?;
+            store_rows::measure(&cli::StoreArgs::USUAL, &mut rows)?;
             rows.finish()
         }
         Command::Static(args) => {
@@ -62,6 +64,11 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Site(args) => {
             let mut rows = Rows::new(args.json.clone());
             site::measure(&args.dir, args.files, &args.holdfast, &mut rows)?;
+            rows.finish()
+        }
+        Command::Store(args) => {
+            let mut rows = Rows::new(args.json.clone());
+            store_rows::measure(&args, &mut rows)?;
             rows.finish()
         }
         Command::Load { spec } => load::child(&spec),

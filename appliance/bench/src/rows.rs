@@ -20,11 +20,11 @@ pub enum Better {
 pub struct Row {
     /// What was measured, with its unit.
     pub name: String,
-    /// The server that ours is measured against, by name and version, on the rows that are a race.
+    /// The program that ours is measured against, by name and version, on the rows that are a race.
     pub peer: Option<String>,
     /// Our figure.
     pub ours: f64,
-    /// The figure of nginx.
+    /// The figure of the peer.
     pub theirs: Option<f64>,
     /// Ours against theirs.
     pub ratio: Option<f64>,
@@ -90,7 +90,10 @@ impl Rows {
 
     /// The whole table.
     pub fn finish(self) -> Result<(), Failure> {
-        println!("\n{:<50} {:>11} {:>11} {:>7}", "", "ours", "nginx", "ratio");
+        println!(
+            "\n{:<50} {:>11} {:>11} {:>7}",
+            "", "ours", "theirs", "ratio"
+        );
         for row in &self.rows {
             println!("{}", line(row));
         }

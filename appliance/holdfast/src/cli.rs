@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use keys::{KeyCommand, RotateArgs, StoreCommand, VerifyArgs};
 pub use operate::{DeviceCommand, LogsArgs, PowerArgs, RevokeArgs, TlsCommand, TlsInstallArgs};
 
 use crate::machine::MachineCommand;
 
+mod keys;
 mod operate;
 
 /// Turns a folder of pages into a sealed machine, and talks to it.
@@ -39,7 +41,8 @@ Exit codes:
   1  something is wrong here: a file, the state folder, the network's name of the appliance
   2  wrong usage
   3  the appliance cannot be reached, is another one than was pinned, or the connection broke
-  4  the appliance refused";
+  4  the appliance refused
+  5  what the appliance has stored is not what was committed";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -66,6 +69,12 @@ pub enum Command {
     /// List the devices, add one, revoke one
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// See the keys, change them while the appliance serves, make a recovery key, destroy all
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Verify the whole store
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Restart the machine in order
     Reboot(PowerArgs),
     /// Switch the machine off in order

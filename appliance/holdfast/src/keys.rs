@@ -213,7 +213,7 @@ fn key() -> Result<KeyPair, Failure> {
 }
 
 /// Writes a file that must not exist, for its owner alone.
-fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+pub fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     let write = || {
         let mut file = OpenOptions::new()
             .write(true)

@@ -15,9 +15,16 @@ mod listen;
 mod machine;
 mod record_exit;
 mod sandbox;
+mod say;
 mod serve;
 
-use cli::{Cli, Command, ConfigCommand, SandboxCommand, SiteCommand};
+use cli::{Cli, Command, ConfigCommand, SandboxCommand, SiteCommand, StoreCommand};
+
+/// Overwrites what is given back before it is used again, so that copies of secrets in buffers that grew or moved do not
+/// stay in memory.
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
 /// Any failure, already in words that end in what to do next.
 type Failure = Box<dyn std::error::Error>;
@@ -39,6 +46,9 @@ fn main() -> ExitCode {
         Command::Logs(args) => client::logs::follow(&args),
         Command::Tls(command) => client::tls::run(&command),
         Command::Device(command) => client::devices::run(&command),
+        Command::Key(command) => client::keys::run(&command),
+        Command::Store(StoreCommand::Verify(args)) => client::store::verify(&args),
+        Command::Store(StoreCommand::Compact(args)) => client::store::compact(&args),
         Command::Reboot(args) => client::power::reboot(&args),
         Command::Poweroff(args) => client::power::power_off(&args),
         Command::Site(SiteCommand::Versions(args)) => client::site::versions(&args),

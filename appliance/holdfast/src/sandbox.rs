@@ -12,9 +12,9 @@ use std::time::Instant;
 use holdfast_hardening::probe::{self, End, Finding};
 use holdfast_hardening::{Filters, Limits, enter};
 
-use crate::Failure;
 use crate::cli::SandboxActArgs;
 use crate::serve::started::limits;
+use crate::{Failure, say};
 
 /// This program's own file, even if it was replaced meanwhile.
 const OWN_PROGRAM: &str = "/proc/self/exe";
@@ -34,9 +34,9 @@ pub enum By<'a> {
 /// For people: tries everything beside an empty store in a folder of its own, and prints what stopped each act.
 pub fn check(json: bool) -> Result<(), Failure> {
     let folder = std::env::temp_dir().join(format!("holdfast-sandbox-{}", std::process::id()));
-    let store = folder.join("store.redb");
+    let files = ["store.redb", "store.keys"].map(|name| folder.join(name));
     std::fs::create_dir(&folder)
-        .and_then(|()| std::fs::write(&store, ""))
+        .and_then(|()| files.iter().try_for_each(|file| std::fs::write(file, "")))
         .map_err(|error| {
             format!(
                 "cannot make {}: {error}; set TMPDIR to a folder that can be written",
@@ -47,7 +47,8 @@ pub fn check(json: bool) -> Result<(), Failure> {
     let findings = findings(&folder, &limits(), By::Own);
     let took = begun.elapsed();
     // A folder that cannot be removed harms nobody; what was found counts.
-    let _ = std::fs::remove_file(&store).and_then(|()| std::fs::remove_dir(&folder));
+    let removed = files.iter().try_for_each(std::fs::remove_file);
+    let _ = removed.and_then(|()| std::fs::remove_dir(&folder));
     let findings = findings?;
     if json {
         let acts: Vec<_> = findings.iter().map(Finding::to_json).collect();
@@ -82,12 +83,12 @@ pub fn at_start(folder: &Path, limits: &Limits, by: By) -> Result<(), Failure> {
     let begun = Instant::now();
     let findings = findings(folder, limits, by)?;
     let tried = findings.iter().filter(|found| found.end != End::Table);
-    eprintln!(
+    say::line(&format_args!(
         "{{\"kind\":\"sandbox-check\",\"acts\":{},\"stopped\":{},\"millis\":{}}}",
         tried.clone().count(),
         tried.filter(|found| found.is_stopped()).count(),
         begun.elapsed().as_millis()
-    );
+    ));
     refuse_if_through(&findings)
 }
 
@@ -97,11 +98,11 @@ pub fn unit_at_start(folder: &Path, limits: &Limits, by: By) -> Result<(), Failu
         format!("cannot look whether the unit's options are in force: {error}; start it as holdfast.service")
     })?;
     let (held, open): (Vec<_>, Vec<_>) = findings.iter().partition(|found| found.is_stopped());
-    eprintln!(
+    say::line(&format_args!(
         "{{\"kind\":\"unit-check\",\"options\":{},\"in_force\":{}}}",
         findings.len(),
         held.len()
-    );
+    ));
     if open.is_empty() {
         return Ok(());
     }

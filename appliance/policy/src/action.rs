@@ -58,6 +58,18 @@ actions! {
     ReadDevices = Appliance, "readDevices";
     /// Ask for a one-time code for another device.
     InviteDevice = Appliance, "inviteDevice";
+    /// Read which keys there are; no key itself.
+    ReadKeys = Appliance, "readKeys";
+    /// Give tables new keys.
+    RotateKeys = Appliance, "rotateKeys";
+    /// Make a new recovery key, which opens everything stored.
+    MakeRecoveryKey = Appliance, "makeRecoveryKey";
+    /// Destroy every key, and with them everything stored.
+    DestroyKeys = Appliance, "destroyKeys";
+    /// Have the whole store held against what was committed.
+    VerifyStore = Appliance, "verifyStore";
+    /// Have the store's file made smaller at the next start.
+    CompactStore = Appliance, "compactStore";
     /// Take a device's rights away.
     RevokeDevice = Appliance, "revokeDevice";
 }

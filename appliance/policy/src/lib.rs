@@ -13,9 +13,9 @@ mod permit;
 mod request;
 
 pub use action::{
-    Action, ChangeCertificate, Enrol, InviteDevice, PortalAsset, PowerOff, Publish,
-    ReadCertificate, ReadConfiguration, ReadDevices, ReadLogs, ReadStatus, Reboot, Report,
-    RevokeDevice, StatusPage, View,
+    Action, ChangeCertificate, CompactStore, DestroyKeys, Enrol, InviteDevice, MakeRecoveryKey,
+    PortalAsset, PowerOff, Publish, ReadCertificate, ReadConfiguration, ReadDevices, ReadKeys,
+    ReadLogs, ReadStatus, Reboot, Report, RevokeDevice, RotateKeys, StatusPage, VerifyStore, View,
 };
 pub use decide::Policy;
 pub use error::{Denied, LoadError, Reason};

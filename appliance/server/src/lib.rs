@@ -37,6 +37,7 @@ mod server;
 mod settings;
 mod stall;
 mod tls;
+mod upkeep;
 
 /// For the fuzz targets alone.
 #[doc(hidden)]

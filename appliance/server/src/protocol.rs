@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::machine::{LogLine, MachineStatus};
 use crate::pin::Pin;
 pub use crate::secret::Secret;
+pub use upkeep::*;
+
+mod upkeep;
 
 /// `POST /v1/enroll`, the request.
 #[derive(Debug, Serialize, Deserialize)]

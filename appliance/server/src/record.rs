@@ -111,7 +111,9 @@ pub(crate) fn lost(
 
 /// Notes something at the start, before there is a buffer and anyone who would wait.
 pub(crate) fn note_at_start(kind: &'static str, reason: &str) {
-    eprintln!("{}", serde_json::json!({ "kind": kind, "reason": reason }));
+    let line = serde_json::json!({ "kind": kind, "reason": reason }).to_string() + "\n";
+    // In one piece, so that it is one write.
+    eprint!("{line}");
 }
 
 /// Notes something that the operator should know and that belongs to no request.

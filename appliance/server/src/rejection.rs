@@ -76,6 +76,8 @@ pub(crate) enum Rejection {
     Conflict(String),
     /// The machine around the server cannot be asked.
     Unavailable(Unavailable),
+    /// There is no room on the data partition (RFC 4918, section 11.5). Nothing was written.
+    Full(String),
     /// Our own failure; its text goes to the log, not to the client.
     Internal(String),
 }
@@ -105,6 +107,7 @@ impl Rejection {
             Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Unavailable(Unavailable::NoMachine) => StatusCode::NOT_IMPLEMENTED,
+            Self::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -137,6 +140,7 @@ impl Rejection {
             Self::Conflict(_) => "This cannot be done now",
             Self::Unavailable(Unavailable::NoMachine) => "There is no machine to ask",
             Self::Unavailable(Unavailable::Silent) => "The machine does not answer",
+            Self::Full(_) => "There is no room for this",
             Self::Internal(_) => "Something failed on our side",
         }
     }
@@ -182,7 +186,7 @@ impl Rejection {
             Self::Enrolment(why) => (*why).to_owned(),
             Self::Site(error) => error.to_string(),
             Self::Busy => "Try again in a few seconds.".to_owned(),
-            Self::Refused(why) | Self::Conflict(why) => why.clone(),
+            Self::Refused(why) | Self::Conflict(why) | Self::Full(why) => why.clone(),
             Self::Unavailable(why) => why.to_string(),
             Self::Internal(_) => {
                 format!(
@@ -257,13 +261,19 @@ impl From<Denied> for Rejection {
 
 impl From<holdfast_store::Error> for Rejection {
     fn from(error: holdfast_store::Error) -> Self {
-        Self::Internal(error.to_string())
+        match error.is_full() {
+            true => Self::Full(error.to_string()),
+            false => Self::Internal(error.to_string()),
+        }
     }
 }
 
 impl From<holdfast_audit::Error> for Rejection {
     fn from(error: holdfast_audit::Error) -> Self {
-        Self::Internal(error.to_string())
+        match error {
+            holdfast_audit::Error::Store(error) => error.into(),
+            error => Self::Internal(error.to_string()),
+        }
     }
 }
 
@@ -280,6 +290,28 @@ impl From<holdfast_site::Error> for Rejection {
                 Self::Internal(error.to_string())
             }
             error => Self::Site(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_disk_is_told_as_such_whoever_meets_it() {
+        let full = || holdfast_store::Error::Full {
+            free: 1000,
+            needed: 2000,
+        };
+        let ways = [
+            Rejection::from(full()),
+            Rejection::from(holdfast_audit::Error::Store(full())),
+            Rejection::from(holdfast_site::Error::Store(full())),
+        ];
+        for rejection in ways {
+            assert_eq!(rejection.status(), StatusCode::INSUFFICIENT_STORAGE);
+            assert!(matches!(rejection, Rejection::Full(why) if why.contains("1000 bytes left")));
         }
     }
 }

@@ -9,9 +9,10 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use holdfast_policy::{
-    Appliance, ChangeCertificate, Channel, Context, Enrol, InviteDevice, Portal, PortalAsset,
-    PowerOff, Principal, Publish, ReadCertificate, ReadConfiguration, ReadDevices, ReadLogs,
-    ReadStatus, Reboot, Report, RevokeDevice, Site, StatusPage, View,
+    Appliance, ChangeCertificate, Channel, CompactStore, Context, DestroyKeys, Enrol, InviteDevice,
+    MakeRecoveryKey, Portal, PortalAsset, PowerOff, Principal, Publish, ReadCertificate,
+    ReadConfiguration, ReadDevices, ReadKeys, ReadLogs, ReadStatus, Reboot, Report, RevokeDevice,
+    RotateKeys, Site, StatusPage, VerifyStore, View,
 };
 use holdfast_site::RequestPath;
 use http::header::{ALLOW, CONNECTION, HeaderValue};
@@ -356,6 +357,38 @@ async fn device(
         api::Route::Activate => {
             let permit = policy.decide::<Publish>(who, Site, &channel)?;
             api::activate(permit, shared, context, binding, body).await
+        }
+        api::Route::Keys => {
+            let permit = policy.decide::<ReadKeys>(who, Appliance, &channel)?;
+            api::keys::status(permit, shared)
+        }
+        api::Route::RotateKeys => {
+            let permit = policy.decide::<RotateKeys>(who, Appliance, &channel)?;
+            api::keys::rotate(permit, shared, context, binding, body).await
+        }
+        api::Route::RecoveryKey => {
+            let permit = policy.decide::<MakeRecoveryKey>(who, Appliance, &channel)?;
+            api::keys::recovery(permit, shared, context, binding).await
+        }
+        api::Route::DestroyKeys => {
+            let permit = policy.decide::<DestroyKeys>(who, Appliance, &channel)?;
+            api::keys::destroy(permit, shared, context, binding, body).await
+        }
+        api::Route::Checkpoint => {
+            let permit = policy.decide::<ReadStatus>(who, Appliance, &channel)?;
+            api::store::checkpoint(permit, shared).await
+        }
+        api::Route::Verification => {
+            let permit = policy.decide::<ReadStatus>(who, Appliance, &channel)?;
+            api::store::verification(permit, shared)
+        }
+        api::Route::Verify => {
+            let permit = policy.decide::<VerifyStore>(who, Appliance, &channel)?;
+            api::store::verify(permit, shared, context, binding).await
+        }
+        api::Route::Compact => {
+            let permit = policy.decide::<CompactStore>(who, Appliance, &channel)?;
+            api::store::compact(permit, shared, context, binding).await
         }
         api::Route::Manifest(version) => {
             let permit = policy.decide::<Publish>(who, Site, &channel)?;

@@ -32,6 +32,7 @@ use crate::room::Room;
 use crate::runs::{Last, Runs};
 use crate::settings::Settings;
 use crate::tls::Tls;
+use crate::upkeep::{Rotation, Upkeep, Verification};
 
 /// How long requests in flight may take to finish at a stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -82,6 +83,9 @@ pub(crate) struct Shared {
     pub(crate) requests: AtomicU64,
     pub(crate) boot: u32,
     pub(crate) show: watch::Sender<Show>,
+    pub(crate) upkeep: Upkeep,
+    /// Why the server must not serve any longer.
+    pub(crate) fatal: watch::Sender<Option<holdfast_store::Error>>,
 }
 
 /// The server, ready to run.
@@ -177,6 +181,8 @@ impl Server {
             requests: AtomicU64::new(0),
             boot: u32::from_be_bytes(boot),
             show: watch::channel(blank).0,
+            upkeep: Upkeep::default(),
+            fatal: watch::channel(None).0,
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -223,12 +229,28 @@ impl Server {
         let collecting = tokio::spawn(api::keep_collected(Arc::clone(&shared)));
         shared.redraw();
         ready();
-        stop.await;
+        Rotation::ask(&shared, shared.store.rotations_due());
+        let verifying = tokio::spawn(Verification::after_start(Arc::clone(&shared)));
+        let mut fatal = shared.fatal.subscribe();
+        let end = tokio::select! {
+            () = stop => None,
+            // The sender lives as long as `shared`.
+            why = fatal.wait_for(Option::is_some) => why.ok().and_then(|why| why.clone()),
+            // A store that takes no writes could not revoke either; the service manager starts the server anew.
+            why = shared.store.broken() => Some(why),
+        };
+        verifying.abort();
         shared.ending.store(true, Ordering::Relaxed);
         // Between two batches or in one, which is whole or not: the next start goes on.
         collecting.abort();
         shared.site.close();
         let _ = stopping.send(true);
+        if let Some(why) = end {
+            // Nothing of this store is to be served, and nothing can be written to it: not even requests in flight wait.
+            let records = Arc::clone(&shared.records);
+            let _ = tokio::task::spawn_blocking(move || records.finish()).await;
+            return Err(why.into());
+        }
         // Every task holds a receiver until it is done.
         let _ = tokio::time::timeout(GRACE, stopping.closed()).await;
         let kept = shared.keep_counted().await;

@@ -58,6 +58,10 @@ pub(crate) enum Op {
         version: u16,
         plaintext: Zeroizing<Vec<u8>>,
     },
+    MarkAltered {
+        what: String,
+    },
+    Compact,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -177,6 +181,19 @@ impl Batch {
         self
     }
 
+    /// Keeps in the sealed sums that the store was found altered, and what: it is never opened again
+    /// ([`Error::Altered`]).
+    pub fn mark_altered(&mut self, what: impl Into<String>) -> &mut Self {
+        self.ops.push(Op::MarkAltered { what: what.into() });
+        self
+    }
+
+    /// Has the file made as small as it can be at the store's next opening, which takes about as long as copying it.
+    pub fn compact_at_next_opening(&mut self) -> &mut Self {
+        self.ops.push(Op::Compact);
+        self
+    }
+
     /// Refuses the batch unless nothing is stored under `key`.
     pub fn expect_absent(&mut self, table: Table, key: impl AsRef<[u8]>) -> &mut Self {
         self.expect(table, key, Expected::Absent)
@@ -226,9 +243,10 @@ impl Batch {
     /// Seals every change whose key is known, in the caller's thread, so that the writer has little left to do.
     pub(crate) fn seal(self, ring: &KeyRing) -> Result<SealedBatch, Error> {
         let claim = self.claim;
+        let before = ring.view();
         let ops = self.ops.into_iter().map(|op| seal(ring, op));
         let ops = ops.collect::<Result<_, _>>()?;
-        Ok(SealedBatch::new(ops, claim))
+        Ok(SealedBatch::new(ops, claim, [ring.view(), before]))
     }
 }
 
@@ -240,12 +258,12 @@ fn seal(ring: &KeyRing, op: Op) -> Result<SealedOp, Error> {
             version,
             plaintext,
         } => {
-            let key = table.stored_key(ring, &key).into_owned();
+            let key = table.stored_key(ring, &key)?.into_owned();
             let value = seal_value(ring, table, &key, version, &plaintext)?;
             SealedOp::Put { table, key, value }
         }
         Op::Delete { table, key } => {
-            let key = table.stored_key(ring, &key).into_owned();
+            let key = table.stored_key(ring, &key)?.into_owned();
             SealedOp::Delete { table, key }
         }
         Op::DeleteRow { table, stored_key } => SealedOp::Delete {
@@ -257,13 +275,15 @@ fn seal(ring: &KeyRing, op: Op) -> Result<SealedOp, Error> {
             key,
             expected,
         } => {
-            let key = table.stored_key(ring, &key).into_owned();
+            let key = table.stored_key(ring, &key)?.into_owned();
             SealedOp::Expect {
                 table,
                 key,
                 expected,
             }
         }
+        Op::MarkAltered { what } => SealedOp::MarkAltered { what },
+        Op::Compact => SealedOp::Compact,
         Op::Append {
             table,
             version,

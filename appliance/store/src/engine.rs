@@ -1,21 +1,24 @@
 //! The engine's side: sealed batches become one redb transaction.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use holdfast_secrets::KeyRing;
+use holdfast_secrets::{KeyRing, View};
 use redb::{
     Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+    WriteTransaction,
 };
 use zeroize::Zeroizing;
 
 use crate::batch::{Claim, Expected, Receipt};
+use crate::opening::OWN;
+use crate::sums::{SUMS, State};
 use crate::value::{revision, seal_value};
 use crate::{Error, Table, space};
 
 type Bytes = &'static [u8];
-type Rows<'t> = redb::Table<'t, Bytes, Bytes>;
+pub(crate) type Rows<'t> = redb::Table<'t, Bytes, Bytes>;
 
 /// The one shape that all tables have in redb.
 pub(crate) const fn definition(name: &str) -> TableDefinition<'_, Bytes, Bytes> {
@@ -29,8 +32,16 @@ pub(crate) struct Engine {
     pub(crate) path: PathBuf,
     /// Why writing has stopped, once it has.
     pub(crate) stopped: OnceLock<String>,
+    /// Told when it has.
+    pub(crate) stopping: tokio::sync::Notify,
     /// Durable transactions since the file was opened.
     pub(crate) transactions: AtomicU64,
+    /// The tables' sums as last committed. Held while a transaction is written, so that both agree.
+    pub(crate) state: Mutex<State>,
+    /// Held by the one rotation that may be under way.
+    pub(crate) rotating: Mutex<()>,
+    /// Held by the one verification that may be under way.
+    pub(crate) verifying: Mutex<()>,
 }
 
 /// A batch whose values are sealed, but for those whose key the writer gives out.
@@ -38,6 +49,8 @@ pub(crate) struct SealedBatch {
     ops: Vec<SealedOp>,
     size: usize,
     claim: Claim,
+    /// The keys after and before it was sealed. Those that it was sealed under may be destroyed while it waits.
+    views: [View; 2],
 }
 
 pub(crate) enum SealedOp {
@@ -60,18 +73,28 @@ pub(crate) enum SealedOp {
         version: u16,
         plaintext: Zeroizing<Vec<u8>>,
     },
+    MarkAltered {
+        what: String,
+    },
+    Compact,
 }
 
 impl SealedBatch {
-    pub(crate) fn new(ops: Vec<SealedOp>, claim: Claim) -> Self {
+    pub(crate) fn new(ops: Vec<SealedOp>, claim: Claim, views: [View; 2]) -> Self {
         let size = ops.iter().fold(0, |sum: usize, op| {
             sum.saturating_add(match op {
                 SealedOp::Put { key, value, .. } => key.len().saturating_add(value.len()),
                 SealedOp::Append { plaintext, .. } => plaintext.len(),
-                SealedOp::Delete { .. } | SealedOp::Expect { .. } => 0,
+                SealedOp::MarkAltered { what } => what.len(),
+                SealedOp::Delete { .. } | SealedOp::Expect { .. } | SealedOp::Compact => 0,
             })
         });
-        Self { ops, size, claim }
+        Self {
+            ops,
+            size,
+            claim,
+            views,
+        }
     }
 
     /// What it may use of the room that is left free.
@@ -93,6 +116,11 @@ impl SealedBatch {
 impl Engine {
     pub(crate) fn begin_read(&self) -> Result<ReadTransaction, Error> {
         self.database.begin_read().map_err(Error::read)
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // It is replaced as a whole, so a panic while it was held left it as it was committed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Commits the batches in one durable transaction and tells each its own outcome. A batch whose expectation fails
@@ -118,20 +146,27 @@ impl Engine {
             return Err(Error::Stopped(reason.clone()));
         }
         space::check(&self.path, batches)?;
-        self.write(batches).map_err(|error| match error {
+        self.write(batches).map_err(|failure| self.failed(failure))
+    }
+
+    /// What to tell of it, and whether to write on.
+    pub(crate) fn failed(&self, failure: Failure) -> Error {
+        match failure {
             Failure::Engine(error) => self.stop(&error),
             Failure::Ours(error) => error,
-        })
+        }
     }
 
     /// After any failure inside a write the engine's cache and file may disagree (redb 4.6 refuses every later writer
     /// after ENOSPC), so nothing more is written until the file was opened anew.
     fn stop(&self, error: &redb::Error) -> Error {
         let reason = self.stopped.get_or_init(|| error.to_string());
+        self.stopping.notify_waiters();
         Error::Stopped(reason.clone())
     }
 
-    fn write(&self, batches: &[SealedBatch]) -> Result<Vec<Result<Receipt, Error>>, Failure> {
+    /// Begins a durable transaction.
+    pub(crate) fn begin_write(&self) -> Result<WriteTransaction, Failure> {
         let mut transaction = self.database.begin_write().map_err(Failure::engine)?;
         transaction
             .set_durability(Durability::Immediate)
@@ -140,13 +175,41 @@ impl Engine {
         // opening does not walk the file.
         transaction.set_two_phase_commit(true);
         transaction.set_quick_repair(true);
+        Ok(transaction)
+    }
+
+    /// Commits it together with the sums that go with it.
+    pub(crate) fn finish(
+        &self,
+        transaction: WriteTransaction,
+        state: &mut State,
+        mut next: State,
+    ) -> Result<(), Failure> {
+        next.advance();
+        let sealed = next.sums.seal(&self.ring)?;
+        let mut own = transaction
+            .open_table(definition(OWN))
+            .map_err(Failure::engine)?;
+        own.insert(SUMS, sealed.as_slice())
+            .map_err(Failure::engine)?;
+        drop(own);
+        transaction.commit().map_err(Failure::engine)?;
+        *state = next;
+        self.transactions.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn write(&self, batches: &[SealedBatch]) -> Result<Vec<Result<Receipt, Error>>, Failure> {
+        let mut state = self.state();
+        // What a transaction changes counts once it is durable, and not at all if it is given up.
+        let mut next = state.clone();
+        let transaction = self.begin_write()?;
         let mut outcomes = Vec::with_capacity(batches.len());
         for batch in batches {
-            outcomes.push(self.write_batch(&transaction, batch)?);
+            outcomes.push(self.write_batch(&transaction, batch, &mut next)?);
         }
         if outcomes.iter().any(Result::is_ok) {
-            transaction.commit().map_err(Failure::engine)?;
-            self.transactions.fetch_add(1, Ordering::Relaxed);
+            self.finish(transaction, &mut state, next)?;
         } else {
             transaction.abort().map_err(Failure::engine)?;
         }
@@ -155,8 +218,9 @@ impl Engine {
 
     fn write_batch(
         &self,
-        transaction: &redb::WriteTransaction,
+        transaction: &WriteTransaction,
         batch: &SealedBatch,
+        state: &mut State,
     ) -> Result<Result<Receipt, Error>, Failure> {
         let open = |table: Table| {
             transaction
@@ -180,12 +244,21 @@ impl Engine {
         for op in &batch.ops {
             match op {
                 SealedOp::Expect { .. } => {}
-                SealedOp::Put { table, key, value } => insert(&mut open(*table)?, key, value)?,
-                SealedOp::Delete { table, key } => {
-                    open(*table)?
-                        .remove(key.as_slice())
-                        .map_err(Failure::engine)?;
+                SealedOp::Put { table, key, value } => {
+                    let newest = self.under_newest(*table, key, value, &batch.views)?;
+                    let value = newest.as_deref().unwrap_or(value);
+                    self.insert(&mut open(*table)?, table.name(), key, value, state)?;
                 }
+                SealedOp::Delete { table, key } => {
+                    let mut rows = open(*table)?;
+                    let old = rows.remove(key.as_slice()).map_err(Failure::engine)?;
+                    if let Some(old) = &old {
+                        let place = (table.name(), key.as_slice());
+                        state.changed(&self.ring, place, Some(old.value()), None)?;
+                    }
+                }
+                SealedOp::Compact => state.sums.compact = true,
+                SealedOp::MarkAltered { what } => state.sums.altered = Some(what.clone()),
                 SealedOp::Append {
                     table,
                     version,
@@ -195,23 +268,36 @@ impl Engine {
                     let sequence = next_sequence(&rows, *table)?;
                     let key = sequence.to_be_bytes();
                     let value = seal_value(&self.ring, *table, &key, *version, plaintext)?;
-                    insert(&mut rows, &key, &value)?;
+                    self.insert(&mut rows, table.name(), &key, &value, state)?;
                     receipt.sequences.push(sequence);
                 }
             }
         }
         Ok(Ok(receipt))
     }
+
+    pub(crate) fn insert(
+        &self,
+        rows: &mut Rows<'_>,
+        table: &str,
+        key: &[u8],
+        value: &[u8],
+        state: &mut State,
+    ) -> Result<(), Failure> {
+        let old = rows.insert(key, value).map_err(Failure::engine)?;
+        let old = old.as_ref().map(|old| old.value());
+        Ok(state.changed(&self.ring, (table, key), old, Some(value))?)
+    }
 }
 
 /// A failure of the whole transaction.
-enum Failure {
+pub(crate) enum Failure {
     Engine(redb::Error),
     Ours(Error),
 }
 
 impl Failure {
-    fn engine(error: impl Into<redb::Error>) -> Self {
+    pub(crate) fn engine(error: impl Into<redb::Error>) -> Self {
         Self::Engine(error.into())
     }
 }
@@ -220,10 +306,6 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Ours(error)
     }
-}
-
-fn insert(rows: &mut Rows<'_>, key: &[u8], value: &[u8]) -> Result<(), Failure> {
-    rows.insert(key, value).map(|_| ()).map_err(Failure::engine)
 }
 
 fn holds(rows: &Rows<'_>, table: Table, key: &[u8], expected: Expected) -> Result<bool, Failure> {

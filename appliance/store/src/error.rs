@@ -49,6 +49,19 @@ pub enum Error {
         /// The newest format of this version.
         known: u32,
     },
+    /// Records were put back, removed or added behind the store's back, or its seal over all of them is gone.
+    #[error(
+        "store altered: {what}, in {}; it is not served. Someone wrote to the disk past this program, or the disk itself \
+         lost or restored parts of it: find out which, then restore the whole data partition from a backup, or start with an \
+         empty one and push again",
+        path.display()
+    )]
+    Altered {
+        /// The file.
+        path: PathBuf,
+        /// What was found, such as `table audit`.
+        what: String,
+    },
     /// The store was made under another root key. Nothing in it is damaged.
     #[error(
         "{} was made under another root key; its data is intact: boot with the root key that it was made with \
@@ -56,6 +69,14 @@ pub enum Error {
         .0.display()
     )]
     WrongRootKey(PathBuf),
+    /// The key file beside the store is not there, not its own, or damaged.
+    #[error("{} cannot be opened without its keys: {reason}", path.display())]
+    Keys {
+        /// The store.
+        path: PathBuf,
+        /// What the secrets crate says, with its way out.
+        reason: String,
+    },
     /// The file cannot be opened or made.
     #[error("cannot open {}: {reason}; check that the data folder exists and that this user may write there", path.display())]
     Open {
@@ -70,6 +91,19 @@ pub enum Error {
         /// The table.
         table: &'static str,
         /// What the secrets crate says, with its way out.
+        reason: String,
+    },
+    /// A record that should be sealed anew does not open, so the table's older keys are kept.
+    #[error(
+        "record {record} of table `{table}` cannot be sealed under the new key, since it does not open: {reason}; the older \
+         keys are kept. Remove what it belongs to, or restore it from a backup, and rotate again"
+    )]
+    Unopened {
+        /// The table.
+        table: String,
+        /// The first 16 bytes of its key as the engine holds it, in hex.
+        record: String,
+        /// What the secrets crate says.
         reason: String,
     },
     /// A record's bytes are not of its type.
@@ -145,8 +179,8 @@ pub enum Error {
     },
     /// A write failed in a way after which the engine cannot be trusted to go on. Reads may still work.
     #[error(
-        "the store takes no more writes, since one failed ({0}); see to the disk, then restart the service, which \
-         opens the store anew: every answered write is in it"
+        "the store takes no more writes, since one failed ({0}); the server ends and is started anew, which opens the store \
+         again with every answered write in it. See to the disk if this comes back"
     )]
     Stopped(String),
     /// The writer thread was not started.

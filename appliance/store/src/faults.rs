@@ -8,15 +8,16 @@
 )]
 
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use holdfast_secrets::{KeyRing, RootKey, Suite};
+use holdfast_secrets::{Belongs, KeyRing, RootKey, Suite};
 use proptest::prelude::*;
 use redb::{Database, StorageBackend};
+use tempfile::TempDir;
 
 use crate::engine::Engine;
-use crate::{Batch, Error, Snapshot, Table, making, opening};
+use crate::sums::Sums;
+use crate::{Batch, Error, Snapshot, Table, keys, making, opening};
 
 const BLOBS: Table = Table::plain("blobs");
 const SECTOR: usize = 512;
@@ -131,18 +132,23 @@ fn ring() -> KeyRing {
     KeyRing::new(RootKey::from_bytes(&[7; 32]).unwrap(), Suite::Aes256Gcm)
 }
 
-fn empty() -> Disk {
+/// An empty store, whose key file lies in the folder.
+fn empty(folder: &TempDir) -> Disk {
     let disk = Disk::default();
     let database = Database::builder()
         .create_with_backend(disk.clone())
         .unwrap();
-    making::initialise(&database, &ring()).unwrap();
+    let ring = ring();
+    let id = keys::attach(&folder.path().join("store"), &ring, Belongs::New).unwrap();
+    let sums = Sums::default().seal(&ring).unwrap();
+    making::initialise(&database, &id, &sums).unwrap();
     database.close().unwrap();
     disk
 }
 
-fn open(disk: &Disk) -> Result<Arc<Engine>, Error> {
-    opening::with_backend(Path::new("/"), ring(), disk.clone()).map(Arc::new)
+fn open(folder: &TempDir, disk: &Disk) -> Result<Arc<Engine>, Error> {
+    let path = folder.path().join("store");
+    opening::with_backend(&path, ring(), disk.clone(), &mut |_| ()).map(Arc::new)
 }
 
 fn commit(engine: &Engine, n: u32) -> Result<(), Error> {
@@ -184,13 +190,14 @@ proptest! {
         kept in proptest::collection::vec(any::<bool>(), 1..64),
         commits in 1..14_u32,
     ) {
-        let disk = empty();
-        let engine = open(&disk).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+    let disk = empty(&folder);
+        let engine = open(&folder, &disk).unwrap();
         disk.0.lock().unwrap().fails_in = Some(cut);
         let answered = (1..=commits).take_while(|n| commit(&engine, *n).is_ok()).last().unwrap_or(0);
         let mut kept = kept.iter().copied().cycle();
         let left = disk.after_power_cut(|| kept.next().unwrap());
-        let again = open(&left).unwrap();
+        let again = open(&folder, &left).unwrap();
         let found = newest(&again);
         // The commit that was under way may be there or not, but only whole.
         prop_assert!(found == answered || found == answered + 1, "{found} found, {answered} answered");
@@ -201,8 +208,9 @@ proptest! {
 
 #[test]
 fn failed_write_stops_all_writing_until_the_store_is_opened_anew() {
-    let disk = empty();
-    let engine = open(&disk).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let disk = empty(&folder);
+    let engine = open(&folder, &disk).unwrap();
     commit(&engine, 1).unwrap();
     disk.0.lock().unwrap().fails_in = Some(3);
     let failed = commit(&engine, 2);
@@ -211,13 +219,44 @@ fn failed_write_stops_all_writing_until_the_store_is_opened_anew() {
     disk.0.lock().unwrap().fails_in = None;
     let refused = commit(&engine, 2).unwrap_err();
     assert!(matches!(refused, Error::Stopped(_)), "{refused:?}");
-    assert!(
-        refused.to_string().contains("restart the service"),
-        "{refused}"
-    );
+    assert!(refused.to_string().contains("started anew"), "{refused}");
     drop(engine);
-    let again = open(&disk).unwrap();
+    let again = open(&folder, &disk).unwrap();
     assert!(newest(&again) >= 1);
     let next = newest(&again) + 1;
     commit(&again, next).unwrap();
+}
+
+/// The disk is full, or fails, at each write and flush in turn, in the middle of mixed changes.
+#[test]
+fn failure_at_any_operation_loses_nothing_answered_and_is_told_to_who_serves() {
+    let mut failures = 0;
+    for fails_in in 1..150 {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = empty(&folder);
+        let engine = open(&folder, &disk).unwrap();
+        disk.0.lock().unwrap().fails_in = Some(fails_in);
+        let answered = (1..=10).take_while(|n| commit(&engine, *n).is_ok());
+        let answered = answered.last().unwrap_or(0);
+        // What is read is right or refused, never half.
+        if answered < 10 {
+            failures += 1;
+            assert!(engine.stopped.get().is_some(), "operation {fails_in}");
+            disk.0.lock().unwrap().fails_in = None;
+            assert!(matches!(commit(&engine, 11), Err(Error::Stopped(_))));
+        }
+        drop(engine);
+        // The disk is well again, and the process was started anew.
+        disk.0.lock().unwrap().fails_in = None;
+        let again = open(&folder, &disk).unwrap();
+        let found = newest(&again);
+        assert!(
+            found == answered || found == answered + 1,
+            "operation {fails_in}: {found} found, {answered} answered"
+        );
+        commit(&again, found + 1).unwrap();
+        let verdict = again.verify(|_| true).unwrap().unwrap();
+        assert!(verdict.is_whole(), "operation {fails_in}: {verdict:?}");
+    }
+    assert!(failures > 50, "{failures} of the operations failed");
 }

@@ -9,29 +9,41 @@
 //!
 //! Only this crate sees redb, so another engine can take its place.
 //!
-//! Values are bound to their place, so none can be altered, moved or exchanged unseen. What sealing single values cannot
-//! show is that whole records, or the whole file, were put back to an earlier state or removed by someone who writes to
-//! the disk; that is the audit log's task.
+//! Values are bound to their place, so none can be altered, moved or exchanged unseen. That whole records were put back to
+//! an earlier state, removed or added by someone who writes to the disk shows in a keyed multiset hash of each table, which
+//! is sealed with each commit (`sums.rs`) and held against the records by [`Store::verify`]. That the whole file was put back
+//! shows to whoever remembers a [`Checkpoint`].
 
 mod batch;
+mod compaction;
 mod engine;
 mod error;
 #[cfg(test)]
 mod faults;
+mod keys;
 mod making;
 mod opening;
 mod record;
+mod reseal;
 mod snapshot;
 mod space;
 mod store;
+mod sums;
 mod table;
+mod upgrade;
 mod value;
+mod verify;
 mod writer;
 
 pub use batch::{Batch, Receipt};
+pub use compaction::Pause;
 pub use error::Error;
+pub use holdfast_secrets::Kind as KeyKind;
 pub use record::{Record, decode_as};
+pub use reseal::Resealing;
 pub use snapshot::{Records, Revision, Snapshot, Versioned};
 pub use space::{FREEING_CHANGES, Usage};
 pub use store::Store;
+pub use sums::{Checkpoint, Opening};
 pub use table::Table;
+pub use verify::{Unopened, Verdict, Verifying};

@@ -7,12 +7,14 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use holdfast_secrets::KeyRing;
+use holdfast_secrets::{Belongs, KeyRing};
 use redb::backends::FileBackend;
 use redb::{Database, Durability};
 
 use crate::engine::definition;
+use crate::keys::{self, KEY_FILE};
 use crate::opening::{FORMAT, OWN, explain, is_missing, unopened};
+use crate::sums::{SUMS, Sums};
 use crate::{Error, space};
 
 /// Makes the store at `path`, unless another process has just done so.
@@ -42,14 +44,20 @@ pub(crate) fn make(path: &Path, ring: &KeyRing) -> Result<(), Error> {
     let database = Database::builder()
         .create_with_backend(backend)
         .map_err(|error| explain(path, error))?;
-    initialise(&database, ring).map_err(|error| unopened(path, &error))?;
+    let id = keys::attach(path, ring, Belongs::New)?;
+    let sums = Sums::default().seal(ring)?;
+    initialise(&database, &id, &sums).map_err(|error| unopened(path, &error))?;
     database.close().map_err(|error| explain(path, error))?;
     std::fs::rename(&unfinished, path).map_err(system)?;
     folder_file.sync_all().map_err(system)
 }
 
-/// Writes the store's own table into an empty file.
-pub(crate) fn initialise(database: &Database, ring: &KeyRing) -> Result<(), redb::Error> {
+/// Writes the store's own table into an empty file: the name of its key file, and the sealed sums of no table.
+pub(crate) fn initialise(
+    database: &Database,
+    key_file: &[u8],
+    sums: &[u8],
+) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     transaction.set_two_phase_commit(true);
@@ -57,7 +65,8 @@ pub(crate) fn initialise(database: &Database, ring: &KeyRing) -> Result<(), redb
     {
         let mut own = transaction.open_table(definition(OWN))?;
         own.insert(b"format".as_slice(), FORMAT.to_be_bytes().as_slice())?;
-        own.insert(b"key-check".as_slice(), ring.check_value().as_slice())?;
+        own.insert(KEY_FILE, key_file)?;
+        own.insert(SUMS, sums)?;
     }
     transaction.commit()?;
     Ok(())

@@ -1,32 +1,42 @@
 //! Opening the file: is it ours, whole, of a known format, and made under this root key?
 //!
-//! The store's own table `_holdfast` holds, unsealed: `format` (u32, big endian) and `key-check` (16 bytes, see
-//! [`KeyRing::check_value`]).
+//! The store's own table `_holdfast` holds `format` (u32, big endian) and `key-file` (the name of the key file beside it, 16
+//! bytes) in the clear, and the sealed [`sums`](crate::sums). Format 1 had `key-check` ([`KeyRing::check_value`]) instead, no
+//! key file and no sums; it is raised at its first opening.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, OnceLock};
 
-use holdfast_secrets::KeyRing;
+use holdfast_secrets::{Belongs, KeyRing};
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError, TableError};
 
+use crate::compaction::{self, Pause};
 use crate::engine::{Engine, definition};
-use crate::{Error, making};
+use crate::keys::{self, KEY_FILE};
+use crate::sums::{SUMS, State, Sums};
+use crate::{Error, making, upgrade};
 
 /// The newest format that this version writes and reads.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
+/// Key of the check value in format 1.
+pub(crate) const CHECK_1: &[u8] = b"key-check";
 /// Memory for cached pages. Small, since the whole machine may have 192 MiB and hot pages are cached above the store.
 const CACHE_BYTES: usize = 16 << 20;
 /// The first bytes of every redb file.
 const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
-/// The table of the store itself, unsealed.
+/// The table of the store itself.
 pub(crate) const OWN: &str = "_holdfast";
 
 /// Opens the file, or makes it if there is none or an empty one.
-pub(crate) fn open(path: &Path, ring: KeyRing) -> Result<Engine, Error> {
+pub(crate) fn open(
+    path: &Path,
+    ring: KeyRing,
+    telling: &mut dyn FnMut(Pause),
+) -> Result<Engine, Error> {
     let system = |error: io::Error| unopened(path, &error);
     if is_missing(path).map_err(system)? {
         making::make(path, &ring)?;
@@ -38,7 +48,7 @@ pub(crate) fn open(path: &Path, ring: KeyRing) -> Result<Engine, Error> {
         .map_err(system)?;
     check_magic(&mut file, path)?;
     let backend = FileBackend::new(file).map_err(|error| explain(path, error))?;
-    with_backend(path, ring, backend)
+    with_backend(path, ring, backend, telling)
 }
 
 /// Opens the store in any backend; `path` is what errors name.
@@ -46,17 +56,31 @@ pub(crate) fn with_backend(
     path: &Path,
     ring: KeyRing,
     backend: impl StorageBackend,
+    telling: &mut dyn FnMut(Pause),
 ) -> Result<Engine, Error> {
-    let database = Database::builder()
+    let mut database = Database::builder()
         .set_cache_size(CACHE_BYTES)
         .create_with_backend(backend)
         .map_err(|error| explain(path, error))?;
-    check_own(&database, path, &ring)?;
+    let mut sums = match check_own(&database, path, &ring)? {
+        Own::Current(sums) => sums,
+        Own::Format1 => upgrade::from_1(&database, path, &ring, telling)?,
+    };
+    if let Some(what) = sums.altered {
+        return Err(altered(path, &what));
+    }
+    if sums.compact {
+        sums = compaction::compact(&mut database, path, &ring, sums, telling)?;
+    }
     Ok(Engine {
+        state: Mutex::new(State::new(sums, &ring)?),
+        rotating: Mutex::new(()),
+        verifying: Mutex::new(()),
         database,
         ring,
         path: path.to_owned(),
         stopped: OnceLock::new(),
+        stopping: tokio::sync::Notify::new(),
         transactions: AtomicU64::new(0),
     })
 }
@@ -113,34 +137,58 @@ pub(crate) fn explain(path: &Path, error: DatabaseError) -> Error {
     }
 }
 
-fn check_own(database: &Database, path: &Path, ring: &KeyRing) -> Result<(), Error> {
+enum Own {
+    Current(Sums),
+    Format1,
+}
+
+fn check_own(database: &Database, path: &Path, ring: &KeyRing) -> Result<Own, Error> {
     let read = database.begin_read().map_err(Error::read)?;
     let own = match read.open_table(definition(OWN)) {
         Ok(own) => own,
         Err(TableError::Storage(error)) => return Err(Error::read(error)),
         Err(_) => return Err(foreign(path)),
     };
-    let entry = |name: &str| {
-        let found = own.get_owned(name.as_bytes()).map_err(Error::read)?;
-        found.ok_or_else(|| foreign(path))
-    };
-    let format = entry("format")?.value().try_into().map(u32::from_be_bytes);
-    match format {
-        Ok(FORMAT) => {}
+    let entry = |name: &[u8]| own.get_owned(name).map_err(Error::read);
+    let format = entry(b"format")?.ok_or_else(|| foreign(path))?;
+    let (key_file, sums) = (entry(KEY_FILE)?, entry(SUMS)?);
+    match format.value().try_into().map(u32::from_be_bytes) {
+        Ok(1) => {
+            if key_file.is_some() || sums.is_some() {
+                return Err(altered(path, "its format was put back to 1"));
+            }
+            let check = entry(CHECK_1)?.ok_or_else(|| foreign(path))?;
+            match ring.matches(check.value()) {
+                true => Ok(Own::Format1),
+                false => Err(Error::WrongRootKey(path.to_owned())),
+            }
+        }
+        Ok(FORMAT) => {
+            let id = key_file.as_ref().and_then(|id| id.value().try_into().ok());
+            let id = id.ok_or_else(|| altered(path, "the name of its key file is gone"))?;
+            keys::attach(path, ring, Belongs::To(id))?;
+            let sums = sums.ok_or_else(|| altered(path, "the sums of its tables are gone"))?;
+            let sums = Sums::open(ring, sums.value()).map_err(|why| {
+                altered(path, &format!("the sums of its tables do not open ({why})"))
+            })?;
+            Ok(Own::Current(sums))
+        }
         Ok(found) => {
             let path = path.to_owned();
-            return Err(Error::NewerFormat {
+            Err(Error::NewerFormat {
                 path,
                 found,
                 known: FORMAT,
-            });
+            })
         }
-        Err(_) => return Err(foreign(path)),
+        Err(_) => Err(foreign(path)),
     }
-    if ring.matches(entry("key-check")?.value()) {
-        Ok(())
-    } else {
-        Err(Error::WrongRootKey(path.to_owned()))
+}
+
+fn altered(path: &Path, what: &str) -> Error {
+    Error::Altered {
+        path: path.to_owned(),
+        what: what.to_owned(),
     }
 }
 

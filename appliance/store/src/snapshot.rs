@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
-use holdfast_secrets::SALT_LEN;
+use holdfast_secrets::{SALT_LEN, View};
 use redb::{ReadOnlyTable, ReadTransaction, TableError};
 use zeroize::Zeroizing;
 
@@ -29,15 +29,27 @@ pub struct Versioned<R> {
 pub struct Snapshot {
     // Declared first, so that the transaction ends before the engine may close.
     transaction: ReadTransaction,
+    /// Of the same moment: what was sealed under a key that is destroyed meanwhile still opens here.
+    view: View,
     engine: Arc<Engine>,
 }
 
 impl Snapshot {
     pub(crate) fn new(engine: Arc<Engine>) -> Result<Self, Error> {
-        Ok(Self {
-            transaction: engine.begin_read()?,
-            engine,
-        })
+        // A key may come or go while the transaction begins.
+        let mut view = engine.ring.view();
+        loop {
+            let transaction = engine.begin_read()?;
+            let now = engine.ring.view();
+            if now.is_same(&view) {
+                return Ok(Self {
+                    transaction,
+                    view,
+                    engine,
+                });
+            }
+            view = now;
+        }
     }
 
     /// The record under `key`, if there is one.
@@ -58,7 +70,7 @@ impl Snapshot {
         key: impl AsRef<[u8]>,
     ) -> Result<Option<Versioned<R>>, Error> {
         self.value(R::TABLE, key.as_ref(), |key, value| {
-            versioned(&self.engine, key, value)
+            versioned(&self.view, key, value)
         })
     }
 
@@ -72,7 +84,7 @@ impl Snapshot {
         key: impl AsRef<[u8]>,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
         self.value(table, key.as_ref(), |key, value| {
-            match value::open_value(&self.engine.ring, table, key, value)? {
+            match value::open_value(&self.view, table, key, value)? {
                 (RAW, bytes) => Ok(bytes),
                 (version, _) => Err(Error::NewerRecord {
                     table: table.name(),
@@ -120,7 +132,8 @@ impl Snapshot {
         };
         Ok(Records {
             range,
-            engine: Arc::clone(&self.engine),
+            view: self.view.clone(),
+            _engine: Arc::clone(&self.engine),
             _record: PhantomData,
         })
     }
@@ -134,7 +147,7 @@ impl Snapshot {
         let Some(open) = self.open(table)? else {
             return Ok(None);
         };
-        let key = table.stored_key(&self.engine.ring, key);
+        let key = table.stored_key(&self.engine.ring, key)?;
         match open.get_owned(&*key).map_err(Error::read)? {
             Some(guard) => read(&key, guard.value()).map(Some),
             None => Ok(None),
@@ -159,7 +172,9 @@ impl std::fmt::Debug for Snapshot {
 /// An iterator over records with their keys, as the engine holds them.
 pub struct Records<R> {
     range: Option<redb::OwnedRange<&'static [u8], &'static [u8]>>,
-    engine: Arc<Engine>,
+    view: View,
+    // The file stays open as long as it is read.
+    _engine: Arc<Engine>,
     _record: PhantomData<fn() -> R>,
 }
 
@@ -175,7 +190,7 @@ type Row = redb::Result<
 impl<R: Record> Records<R> {
     fn read(&self, row: Row) -> Result<(Vec<u8>, Versioned<R>), Error> {
         let (key, value) = row.map_err(Error::read)?;
-        let found = versioned(&self.engine, key.value(), value.value())?;
+        let found = versioned(&self.view, key.value(), value.value())?;
         Ok((key.value().to_vec(), found))
     }
 }
@@ -196,8 +211,8 @@ impl<R: Record> DoubleEndedIterator for Records<R> {
     }
 }
 
-fn versioned<R: Record>(engine: &Engine, key: &[u8], value: &[u8]) -> Result<Versioned<R>, Error> {
-    let (version, plaintext) = value::open_value(&engine.ring, R::TABLE, key, value)?;
+fn versioned<R: Record>(view: &View, key: &[u8], value: &[u8]) -> Result<Versioned<R>, Error> {
+    let (version, plaintext) = value::open_value(view, R::TABLE, key, value)?;
     Ok(Versioned {
         record: decode_as(version, &plaintext)?,
         revision: value::revision(R::TABLE, value)?,

@@ -11,7 +11,10 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use crate::engine::Engine;
 use crate::space::{self, Usage};
 use crate::writer::{self, Job};
-use crate::{Batch, Error, Receipt, Snapshot, opening};
+use crate::{
+    Batch, Checkpoint, Error, Pause, Receipt, Resealing, Snapshot, Verdict, Verifying, keys,
+    opening,
+};
 
 /// Memory that waiting batches may take together, in KiB; who brings more waits.
 const QUEUE_KIB: usize = 16 << 10;
@@ -40,9 +43,21 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::InUse`], [`Error::Foreign`], [`Error::Truncated`], [`Error::Damaged`], [`Error::NewerFormat`],
-    /// [`Error::WrongRootKey`], [`Error::Open`], [`Error::Full`]; each says the way out.
+    /// [`Error::WrongRootKey`], [`Error::Altered`], [`Error::Open`], [`Error::Full`]; each says the way out.
     pub fn open(path: impl AsRef<Path>, ring: KeyRing) -> Result<Self, Error> {
-        let engine = opening::open(path.as_ref(), ring)?;
+        Self::open_telling(path, ring, |_| ())
+    }
+
+    /// As [`Store::open`]; what makes the opening a long one is told, see [`Pause`].
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_telling(
+        path: impl AsRef<Path>,
+        ring: KeyRing,
+        mut telling: impl FnMut(Pause),
+    ) -> Result<Self, Error> {
+        let engine = opening::open(path.as_ref(), ring, &mut telling)?;
         let (queue, waiting) = mpsc::unbounded_channel();
         Ok(Self(Arc::new(Shared {
             engine: Arc::new(engine),
@@ -121,6 +136,78 @@ impl Store {
         let batch = batch.seal(&self.0.engine.ring)?;
         let outcome = self.0.engine.apply(&[batch]).pop();
         outcome.unwrap_or(Err(Error::NoWriter))
+    }
+
+    /// Reads every record, opens it, and holds all of them against the sums that were sealed with the last commit. Commits
+    /// go on meanwhile; each waits for one batch of at most 256 records and some 2 MiB. `step` is called after each batch,
+    /// in this thread, and may sleep there; by `false` it ends the verification, which then has no verdict. A second
+    /// verification waits for the first.
+    ///
+    /// # Errors
+    /// [`Error::Read`] if the engine fails, [`Error::Stopped`] after a failed write.
+    pub fn verify(&self, step: impl FnMut(Verifying) -> bool) -> Result<Option<Verdict>, Error> {
+        self.0.engine.verify(step)
+    }
+
+    /// Gives the table a new key, seals all its values under it, and destroys the older keys. Reading and writing go on
+    /// meanwhile; each waits for one batch of at most 256 records and some 2 MiB. `step` is called after each batch, in this
+    /// thread, and may sleep there; by `false` it ends the work, which is [due](Store::rotations_due) then. A second
+    /// rotation waits for the first.
+    ///
+    /// # Errors
+    /// [`Error::Unopened`] if a value does not open, [`Error::Keys`] from the key file, [`Error::Full`],
+    /// [`Error::Stopped`] after a failed write, [`Error::Read`] if the engine fails. The older keys stand then.
+    pub fn rotate(&self, table: &str, step: impl FnMut(Resealing) -> bool) -> Result<bool, Error> {
+        self.0.engine.rotate(table, step)
+    }
+
+    /// Tables whose rotation has begun and not come to its end.
+    #[must_use]
+    pub fn rotations_due(&self) -> Vec<String> {
+        self.0.engine.due()
+    }
+
+    /// The ring of keys, for what is about keys alone.
+    #[must_use]
+    pub fn keys(&self) -> &KeyRing {
+        &self.0.engine.ring
+    }
+
+    /// Waits until a write has failed so that no more are taken; who serves ends then, and opens the store anew.
+    pub async fn broken(&self) -> Error {
+        let engine = &self.0.engine;
+        loop {
+            // It is woken from here on, so nothing is missed between the look and the wait.
+            let told = engine.stopping.notified();
+            if let Some(reason) = engine.stopped.get() {
+                return Error::Stopped(reason.clone());
+            }
+            told.await;
+        }
+    }
+
+    /// What names the store's whole content as last committed. Waits for a commit that is under way.
+    ///
+    /// # Errors
+    /// [`Error::Encoding`], which cannot happen.
+    pub fn checkpoint(&self) -> Result<Checkpoint, Error> {
+        let sums = self.0.engine.state().sums.clone();
+        sums.checkpoint(&self.0.engine.ring)
+    }
+
+    /// What is told of a store that was found altered in these tables.
+    #[must_use]
+    pub fn altered(&self, tables: &[String]) -> Error {
+        Error::Altered {
+            path: self.0.engine.path.clone(),
+            what: format!("table {}", tables.join(", table ")),
+        }
+    }
+
+    /// What is told of a store whose keys were destroyed.
+    #[must_use]
+    pub fn keys_destroyed(&self) -> Error {
+        keys::failed(&self.0.engine.path, &holdfast_secrets::Error::KeysDestroyed)
     }
 
     /// What the store takes on its file system, and what is left there.

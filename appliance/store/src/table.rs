@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use holdfast_secrets::KeyRing;
 
+use crate::Error;
+
 /// A table, declared as a constant beside the records it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Table {
@@ -54,11 +56,16 @@ impl Table {
     }
 
     /// The key as the engine sees it.
-    pub(crate) fn stored_key<'k>(&self, ring: &KeyRing, key: &'k [u8]) -> Cow<'k, [u8]> {
-        if self.hashed {
-            Cow::Owned(ring.lookup(self.name, key).to_vec())
-        } else {
-            Cow::Borrowed(key)
+    pub(crate) fn stored_key<'k>(
+        &self,
+        ring: &KeyRing,
+        key: &'k [u8],
+    ) -> Result<Cow<'k, [u8]>, Error> {
+        if !self.hashed {
+            return Ok(Cow::Borrowed(key));
         }
+        let hash = ring.lookup(self.name, key);
+        let hash = hash.map_err(|error| Error::sealed(self.name, &error))?;
+        Ok(Cow::Owned(hash.to_vec()))
     }
 }

@@ -1,6 +1,6 @@
 //! A stored value: the sealed bytes with their record version.
 
-use holdfast_secrets::{Context, KeyRing};
+use holdfast_secrets::{Context, KeyRing, View};
 use zeroize::Zeroizing;
 
 use crate::record::VERSION_LEN;
@@ -40,7 +40,7 @@ pub(crate) fn seal_value(
 
 /// The record version and plaintext of a value that the engine holds.
 pub(crate) fn open_value(
-    ring: &KeyRing,
+    view: &View,
     table: Table,
     key: &[u8],
     value: &[u8],
@@ -51,7 +51,7 @@ pub(crate) fn open_value(
         key,
         version,
     };
-    let plaintext = ring
+    let plaintext = view
         .open(&context, sealed)
         .map_err(|error| Error::sealed(table.name(), &error))?;
     Ok((version, plaintext))

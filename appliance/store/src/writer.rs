@@ -79,7 +79,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = RootKey::from_bytes(&[7; 32]).unwrap();
         let ring = KeyRing::new(root, Suite::Aes256Gcm);
-        let engine = Arc::new(opening::open(&folder.path().join("store.redb"), ring).unwrap());
+        let engine =
+            Arc::new(opening::open(&folder.path().join("store.redb"), ring, &mut |_| ()).unwrap());
         let (queue, waiting) = mpsc::unbounded_channel();
         let room = Arc::new(Semaphore::new(100));
         let outcomes: Vec<_> = (0..100_u32)

@@ -9,7 +9,7 @@
 
 mod common;
 
-use common::{BLOBS, Numbered, open, path, ring};
+use common::{BLOBS, Numbered, copy, open, path, ring};
 use holdfast_store::{Batch, Error, Record, Store};
 
 fn batch(n: u32) -> Batch {
@@ -101,8 +101,7 @@ async fn answered_commit_is_in_the_file_without_closing_it() {
     for n in 0..5 {
         store.commit(batch(n)).await.unwrap();
         // What a power cut now would leave: the file as it is, never closed.
-        let left = tempfile::tempdir().unwrap();
-        std::fs::copy(path(&folder), path(&left)).unwrap();
+        let left = copy(&folder);
         let again = Store::open(path(&left), ring(7)).unwrap();
         let found = again
             .snapshot()

@@ -11,7 +11,7 @@ mod common;
 
 use std::os::unix::fs::PermissionsExt;
 
-use common::{BLOBS, open, path, ring};
+use common::{BLOBS, keys, open, path, ring};
 use holdfast_store::{Batch, Error, Store};
 use redb::TableDefinition;
 
@@ -32,14 +32,17 @@ fn is_kept(store: &Store) -> bool {
 fn file_is_private_to_the_user_and_kept_over_reopening() {
     let folder = tempfile::tempdir().unwrap();
     drop(filled(&folder));
-    let mode = std::fs::metadata(path(&folder))
-        .unwrap()
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o777, 0o600);
+    for file in [path(&folder), keys(&folder)] {
+        let mode = std::fs::metadata(file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
     assert!(is_kept(&open(&folder)));
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
-    assert_eq!(left.len(), 1, "nothing but the store is left: {left:?}");
+    assert_eq!(
+        left.len(),
+        2,
+        "nothing but store and key file is left: {left:?}"
+    );
 }
 
 #[test]
@@ -99,7 +102,7 @@ fn newer_format_is_named() {
     let database = redb::Database::open(path(&folder)).unwrap();
     let write = database.begin_write().unwrap();
     let own: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("_holdfast");
-    let newer = 2_u32.to_be_bytes();
+    let newer = 3_u32.to_be_bytes();
     write
         .open_table(own)
         .unwrap()
@@ -112,8 +115,8 @@ fn newer_format_is_named() {
         matches!(
             opened,
             Err(Error::NewerFormat {
-                found: 2,
-                known: 1,
+                found: 3,
+                known: 2,
                 ..
             })
         ),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{End, Finding};
 
 /// How many acts there are.
-pub(super) const COUNT: usize = 14;
+pub(super) const COUNT: usize = 15;
 
 /// The file that is made in a folder, to see whether one can be.
 const MADE: &str = ".sandbox-probe";
@@ -72,6 +72,11 @@ impl Before {
             ),
             ("list a folder", "/".into(), How::Read),
             ("open the store anew", folder.join("store.redb"), How::Write),
+            (
+                "open the key file anew",
+                folder.join("store.keys"),
+                How::Write,
+            ),
             ("make a file beside the store", folder.join(MADE), How::Make),
             (
                 "make a file elsewhere",

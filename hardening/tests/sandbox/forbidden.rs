@@ -62,21 +62,28 @@ fn runs_well(name: &str) {
     assert!(output.status.success(), "{}", told(&output));
 }
 
+/// Puts the files of a store there, without a byte in them.
+fn store(data: &std::path::Path) {
+    for name in ["store.redb", "store.keys"] {
+        std::fs::write(data.join(name), "").unwrap();
+    }
+}
+
 fn findings(prefix: &str) -> Vec<Finding> {
     let folder = folder();
-    std::fs::write(folder.path().join("data/store.redb"), "").unwrap();
+    store(&folder.path().join("data"));
     let found = probe::check(|act| command(&format!("{prefix}{act}"), folder.path())).unwrap();
     let left = std::fs::read_dir(folder.path().join("data"))
         .unwrap()
         .count();
-    assert_eq!(left, 1, "the probe leaves nothing behind");
+    assert_eq!(left, 2, "the probe leaves nothing behind");
     found
 }
 
 fn program_tries_the_same() {
     let folder = folder();
     let data = folder.path().join("data");
-    std::fs::write(data.join("store.redb"), "").unwrap();
+    store(&data);
     let filters = Filters::compile().unwrap().to_text();
     let tried = |filters: &str| {
         let by = |act: &str| {
@@ -112,7 +119,7 @@ fn every_act_is_stopped() {
 fn unconfined_act_is_noticed() {
     // Those that a privileged user could feel are left out.
     let folder = folder();
-    std::fs::write(folder.path().join("data/store.redb"), "").unwrap();
+    store(&folder.path().join("data"));
     for act in [
         "socket AF_UNIX",
         "memfd_create",

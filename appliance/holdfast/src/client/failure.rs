@@ -25,12 +25,19 @@ impl Refused {
     }
 }
 
+/// What is stored is not what was committed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Altered(pub String);
+
 /// The exit code of a failure; any other is 1.
 pub fn exit_code(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     if error.is::<Unreachable>() {
         ExitCode::from(3)
     } else if error.is::<Refused>() {
         ExitCode::from(4)
+    } else if error.is::<Altered>() {
+        ExitCode::from(5)
     } else {
         ExitCode::FAILURE
     }

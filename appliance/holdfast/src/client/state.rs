@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use holdfast_server::Pin;
+use holdfast_server::protocol::CheckpointAnswer;
 use rcgen::{KeyPair, PKCS_ED25519};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -16,6 +17,9 @@ use zeroize::Zeroizing;
 
 use super::address::Address;
 use crate::Failure;
+
+/// The last checkpoint of each appliance, by its identity.
+const CHECKPOINTS: &str = "checkpoints.json";
 
 /// The folder with both.
 pub struct State {
@@ -121,6 +125,43 @@ impl State {
                 .into()
             }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Known::default()),
+            Err(error) => Err(cannot("read", &path, &error)),
+        }
+    }
+
+    /// The last checkpoint that was seen of the appliance with this identity.
+    pub fn checkpoint(&self, identity: &Pin) -> Result<Option<CheckpointAnswer>, Failure> {
+        Ok(self.checkpoints()?.remove(&identity.to_string()))
+    }
+
+    /// Remembers a checkpoint.
+    pub fn remember_checkpoint(
+        &self,
+        identity: &Pin,
+        checkpoint: &CheckpointAnswer,
+    ) -> Result<(), Failure> {
+        let mut all = self.checkpoints()?;
+        let before = all.insert(identity.to_string(), checkpoint.clone());
+        if before.as_ref() == Some(checkpoint) {
+            return Ok(());
+        }
+        let path = self.dir.join(CHECKPOINTS);
+        place(&path, &serde_json::to_vec_pretty(&all)?, |new| {
+            fs::rename(new, &path)
+        })
+    }
+
+    fn checkpoints(&self) -> Result<BTreeMap<String, CheckpointAnswer>, Failure> {
+        let path = self.dir.join(CHECKPOINTS);
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
+                format!(
+                    "{} cannot be read ({error}); move it away: the checkpoints that this workstation has seen are forgotten then",
+                    path.display()
+                )
+                .into()
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
             Err(error) => Err(cannot("read", &path, &error)),
         }
     }

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::error::ConfigError;
 use super::file::Config;
+use super::roots::Roots;
 
 /// Largest credential that is read, in bytes.
 pub const MAX_CREDENTIAL_BYTES: usize = 64 * 1024;
@@ -28,8 +29,14 @@ const PREFIX: &str = "holdfast.";
 pub enum Name {
     /// `holdfast.toml`: the configuration. Required.
     Toml,
-    /// `holdfast.root-key`: the key that everything stored is sealed under. Required.
+    /// `holdfast.root-key`: opens everything stored. Required, unless a passphrase or the recovery key is passed.
     RootKey,
+    /// `holdfast.root-key.next`: the root key that is to take its place.
+    NextRootKey,
+    /// `holdfast.passphrase`: opens everything stored, on machines where a person types it.
+    Passphrase,
+    /// `holdfast.recovery-key`: what `holdfast key recovery` printed.
+    RecoveryKey,
     /// `holdfast.identity-key`: the server's long-lived key, which devices pin.
     IdentityKey,
     /// `holdfast.tls-cert`: the web certificate and its chain.
@@ -42,9 +49,12 @@ pub enum Name {
 
 impl Name {
     /// Every name.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Toml,
         Self::RootKey,
+        Self::NextRootKey,
+        Self::Passphrase,
+        Self::RecoveryKey,
         Self::IdentityKey,
         Self::TlsCert,
         Self::TlsKey,
@@ -57,6 +67,9 @@ impl Name {
         match self {
             Self::Toml => "holdfast.toml",
             Self::RootKey => "holdfast.root-key",
+            Self::NextRootKey => "holdfast.root-key.next",
+            Self::Passphrase => "holdfast.passphrase",
+            Self::RecoveryKey => "holdfast.recovery-key",
             Self::IdentityKey => "holdfast.identity-key",
             Self::TlsCert => "holdfast.tls-cert",
             Self::TlsKey => "holdfast.tls-key",
@@ -78,8 +91,10 @@ impl Name {
         Err(ConfigError::credential(
             name,
             "no credential of this name exists",
-            "take it out, or correct it to one of: holdfast.toml, holdfast.root-key, holdfast.identity-key, \
-             holdfast.tls-cert, holdfast.tls-key, holdfast.recover",
+            &format!(
+                "take it out, or correct it to one of: {}",
+                Self::ALL.map(Self::as_str).join(", ")
+            ),
         ))
     }
 }
@@ -88,8 +103,6 @@ impl Name {
 pub struct Credentials {
     /// The configuration.
     pub config: Config,
-    /// The root key: 32 bytes.
-    pub root_key: Zeroizing<[u8; 32]>,
     /// The server's identity key: PKCS#8 in PEM, Ed25519.
     pub identity_key: Option<Zeroizing<String>>,
     /// The web certificate (PEM chain, leaf first) and its key (PKCS#8 in PEM).
@@ -109,24 +122,23 @@ impl Credentials {
     /// # Errors
     /// Missing, surplus or unreadable credentials, bad content, a certificate that is not the key's.
     pub fn read(dir: &Path) -> Result<Self, ConfigError> {
-        Self::read_with(dir, &Limits::default())
+        Self::read_with(dir, &Limits::default()).map(|(credentials, _)| credentials)
     }
 
-    /// The same, where limits that the configuration leaves out are as in `defaults`.
+    /// The same, where limits that the configuration leaves out are as in `defaults`; and what opens the store.
     ///
     /// # Errors
     /// As [`Credentials::read`].
-    pub fn read_with(dir: &Path, defaults: &Limits) -> Result<Self, ConfigError> {
+    pub fn read_with(dir: &Path, defaults: &Limits) -> Result<(Self, Roots), ConfigError> {
+        // Who has passed nothing at all is told of the configuration first.
+        let credentials = Self::read_others(dir, defaults)?;
+        Ok((credentials, Roots::read(dir)?))
+    }
+
+    fn read_others(dir: &Path, defaults: &Limits) -> Result<Self, ConfigError> {
         let passed = listed(dir)?;
         let text = required(dir, Name::Toml, "pass the configuration under this name")?;
         let config = Config::parse_with(&text, defaults)?;
-        let root_key = required(
-            dir,
-            Name::RootKey,
-            "pass 32 random bytes as 64 hexadecimal digits; `holdfast config new` makes them. \
-             Keep a copy: without it the stored data cannot be read",
-        )?;
-        let root_key = parse_random(Name::RootKey, &root_key)?;
         let identity_key = read(dir, Name::IdentityKey)?;
         if let Some(pem) = &identity_key {
             check_identity_key(pem)?;
@@ -154,7 +166,6 @@ impl Credentials {
         let recover = recover.map(|text| parse_random(Name::Recover, &text));
         Ok(Self {
             config,
-            root_key,
             identity_key,
             tls,
             recover: recover.transpose()?,
@@ -201,7 +212,7 @@ fn required(dir: &Path, name: Name, fix: &str) -> Result<Zeroizing<String>, Conf
     read(dir, name)?.ok_or_else(|| ConfigError::credential(name.as_str(), "missing", fix))
 }
 
-fn read(dir: &Path, name: Name) -> Result<Option<Zeroizing<String>>, ConfigError> {
+pub(super) fn read(dir: &Path, name: Name) -> Result<Option<Zeroizing<String>>, ConfigError> {
     let refuse = |problem: String, fix: &str| ConfigError::credential(name.as_str(), problem, fix);
     let file = match File::open(dir.join(name.as_str())) {
         Ok(file) => file,
@@ -230,7 +241,7 @@ fn read(dir: &Path, name: Name) -> Result<Option<Zeroizing<String>>, ConfigError
 }
 
 /// 32 random bytes, as the root key and the value of a recovery are.
-fn parse_random(name: Name, text: &str) -> Result<Zeroizing<[u8; 32]>, ConfigError> {
+pub(super) fn parse_random(name: Name, text: &str) -> Result<Zeroizing<[u8; 32]>, ConfigError> {
     let refuse = |problem: &str| {
         let fix = match name {
             Name::Recover => {

@@ -10,6 +10,7 @@ mod file;
 mod limits;
 mod network;
 mod origin;
+mod roots;
 
 #[cfg(test)]
 mod tests;

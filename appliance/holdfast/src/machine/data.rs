@@ -15,7 +15,8 @@ use uuid::Uuid;
 use super::disks::{self, Disk};
 use super::error::MachineError;
 use super::ext4::{LABEL, LOOKED_AT};
-use super::gpt::{Entry, SET_UP, Table};
+use super::gpt::{BEING_MADE, Entry, SET_UP, Table};
+use super::look::Look;
 use super::plan::{DiskView, Layout, Plan, plan};
 use super::{console, setup};
 
@@ -28,23 +29,7 @@ const STILL_TO_USE: Duration = Duration::from_millis(500);
 const STILL_TO_MAKE: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(100);
 
-/// Which disks were there, and since when no other has come up.
-pub struct Look {
-    disks: Vec<Disk>,
-    changed: Instant,
-}
-
-impl Look {
-    /// Looks for the first time: the earlier, the shorter the wait in [`bring_up`].
-    #[must_use]
-    pub fn first() -> Self {
-        let disks = disks::list();
-        let changed = Instant::now();
-        Self { disks, changed }
-    }
-}
-
-/// Finds or makes the data partition and mounts it. Returns its data id. `look` is the first at the disks.
+/// Finds or makes the data partition and mounts it. Returns its data id. `look` is the first at the disks: the earlier, the shorter the wait.
 ///
 /// # Errors
 /// A refusal of the plan, or what failed.
@@ -70,11 +55,16 @@ pub fn bring_up(data_id: Option<Uuid>, look: Look) -> Result<Uuid, MachineError>
         Plan::Create { first, last, .. } => *entry = Entry::data(first, last),
         _ => {}
     }
+    let making = matches!(plan, Plan::Format { .. } | Plan::Create { .. });
+    if making {
+        entry.attributes |= BEING_MADE;
+    }
     let entry = entry.clone();
+    // What is formatted again is blank already or set-up's own, and must be marked before anything in it changes.
     if let Plan::Create { first, .. } = plan {
         blank(disk, first)?;
     }
-    if let Plan::Use { grow: Some(_), .. } | Plan::Create { .. } = plan {
+    if making || matches!(plan, Plan::Use { grow: Some(_), .. }) {
         let fresh = matches!(
             plan,
             Plan::Create {
@@ -85,7 +75,7 @@ pub fn bring_up(data_id: Option<Uuid>, look: Look) -> Result<Uuid, MachineError>
         write_table(disk, &table, fresh)?;
     }
     let name = announce(disk, number, &entry)?;
-    if matches!(plan, Plan::Format { .. } | Plan::Create { .. }) {
+    if making {
         console::print(if existing {
             "holdfast: the data partition was not finished, formatting it\n"
         } else {
@@ -94,7 +84,7 @@ pub fn bring_up(data_id: Option<Uuid>, look: Look) -> Result<Uuid, MachineError>
         format(&disks::node(&name), entry.id)?;
         // Only now: until this is written, an interrupted set-up begins again.
         if let Some(entry) = table.entries.get_mut(slot) {
-            entry.attributes |= SET_UP;
+            entry.attributes = (entry.attributes | SET_UP) & !BEING_MADE;
         }
         write_table(disk, &table, false)?;
     }
@@ -163,8 +153,8 @@ fn settle(
     }
 }
 
-/// Makes the beginning of a partition blank before its entry is written, so that nothing that an earlier owner of the disk
-/// left there is taken for content when set-up is interrupted before it has formatted.
+/// Makes the beginning of a partition blank before its entry says "being made", so that nothing that was there before is taken
+/// for set-up's own work when it is interrupted.
 fn blank(disk: &Disk, first: u64) -> Result<(), MachineError> {
     let path = disk.path();
     let write = || {

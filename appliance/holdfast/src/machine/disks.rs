@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::ext4::{LOOKED_AT, look};
 use super::gpt::{DATA_TYPE, Table};
 use super::plan::{DiskView, Layout};
@@ -14,7 +16,7 @@ const EMPTY_ENDS: u64 = 1024 * 1024;
 const UNIT: u64 = 512;
 
 /// A disk.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Disk {
     /// Kernel name.
     pub name: String,

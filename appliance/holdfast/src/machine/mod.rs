@@ -1,6 +1,6 @@
 //! The root-side units of the image: what the server itself has no power to do.
 //!
-//! `mounts` takes execution away from writable mounts, `setup` turns credentials into a running configuration and brings up
+//! `mounts` takes execution away from writable mounts and has the first look at the disks, `setup` turns credentials into a running configuration and brings up
 //! the data partition, `teardown` unmounts it, `run` keeps the console page and the newest lines of the log, answers the
 //! server's questions and listens to the power button.
 
@@ -15,6 +15,7 @@ mod ext4;
 mod firmware;
 mod gpt;
 mod journal;
+mod look;
 mod metrics;
 mod mounts;
 mod network;
@@ -58,7 +59,7 @@ pub fn credential_sources() -> BTreeMap<String, String> {
 #[must_use]
 pub fn run(command: MachineCommand) -> ExitCode {
     let result = match command {
-        MachineCommand::Mounts => mounts::restrict(),
+        MachineCommand::Mounts => mounts::restrict().inspect(|()| look::Look::note()),
         MachineCommand::Setup => setup::setup(),
         MachineCommand::Teardown => data::unmount(),
         MachineCommand::Run => run::run(),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::mount::{MountFlags, mount_remount};
 
 use super::error::MachineError;
+use crate::say;
 
 /// Where device nodes must work.
 const DEVICES: [&str; 2] = ["/dev", "/dev/pts"];
@@ -32,7 +33,7 @@ pub fn tell_writable() -> Result<(), MachineError> {
     let path = Path::new("/proc/self/mountinfo");
     let text = fs::read_to_string(path).map_err(MachineError::io("read", path))?;
     let line = serde_json::json!({ "kind": "writable-mounts", "places": writable(&text) });
-    eprintln!("{line}");
+    say::line(&line);
     Ok(())
 }
 

@@ -4,9 +4,9 @@
 //! - Without one, the only partition of our type is taken. Two are refused. Where no disk holds any, one is made: in the free
 //!   space at the end of the root's disk, or, where that has less than 64 MiB of it, on the only other disk that is entirely
 //!   empty.
-//! - An entry with the "set up" bit must hold our file system. One without it is what an interrupted set-up leaves where it
-//!   is blank, or holds our file system that was never mounted: it is formatted again. With anything else in it, it is
-//!   refused.
+//! - An entry with the "set up" bit must hold our file system. One with the "being made" bit is what an interrupted set-up
+//!   leaves, with a file system half made: it is formatted again. So is one without either bit that is blank or holds our file
+//!   system that was never mounted. With anything else in it, it is refused.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::error::MachineError;
 use super::ext4::Content;
-use super::gpt::{DATA_TYPE, SET_UP, Table};
+use super::gpt::{BEING_MADE, DATA_TYPE, SET_UP, Table};
 
 /// Smallest data partition that is made, in bytes.
 pub const SMALLEST: u64 = 64 * 1024 * 1024;
@@ -89,6 +89,7 @@ struct Candidate {
     number: usize,
     id: Uuid,
     set_up: bool,
+    being_made: bool,
     content: Content,
 }
 
@@ -137,6 +138,7 @@ fn candidates(disks: &[DiskView]) -> Vec<Candidate> {
                     number,
                     id: entry.id,
                     set_up: entry.attributes & SET_UP != 0,
+                    being_made: entry.attributes & BEING_MADE != 0,
                     content: content.map_or(Content::Foreign, |(_, c)| *c),
                 });
             }
@@ -174,6 +176,11 @@ fn adopt(disks: &[DiskView], c: &Candidate, named: bool) -> Result<Plan, Machine
             "is in use but not marked as set up",
             "name it as `id` in [data] of the machine that used it, or delete the partition to begin anew",
         ),
+        // Writes of an interrupted format may have reached the disk in any order.
+        (false, Content::Foreign) if c.being_made => Ok(Plan::Format {
+            disk: c.disk,
+            number: c.number,
+        }),
         (false, Content::Foreign) => refuse(
             "holds something else and was never set up",
             "detach the disk if that is needed; to use the partition, fill its first MiB with zeros, or delete it",

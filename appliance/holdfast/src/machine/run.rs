@@ -19,6 +19,7 @@ use super::ring::Ring;
 use super::setup::Outcome;
 use super::show::{Answered, Asked, Message, Reply};
 use super::{addresses, cmdline, metrics, variables};
+use crate::say;
 use crate::serve::notify::Notify;
 
 /// How often addresses, input devices and set-up's outcome are looked at.
@@ -105,6 +106,7 @@ struct State {
     ring: Ring,
     ticked: Option<Instant>,
     stopping: Option<(Instant, Stop)>,
+    variables_told: bool,
     /// Asks PID 1; passed in, since tests must not.
     power: fn(Stop) -> rustix::io::Result<()>,
 }
@@ -120,6 +122,7 @@ impl State {
             ring: Ring::default(),
             ticked: None,
             stopping: None,
+            variables_told: false,
             power,
         }
     }
@@ -134,12 +137,13 @@ impl State {
         self.page.addresses = addresses::current();
         if self.page.outcome.is_none() {
             self.page.outcome = Outcome::load();
-            // systemd-sysctl was before set-up, which cannot look itself: it has a network of its own, with variables of
-            // its own.
-            if self.page.outcome.is_some()
-                && let Some(variables) = variables::current()
-            {
-                eprintln!("{variables}");
+        }
+        // systemd-sysctl was before the server, which cannot look itself: it has a network of its own, with variables of its
+        // own.
+        if self.page.was_connected && !self.variables_told {
+            self.variables_told = true;
+            if let Some(variables) = variables::current() {
+                say::line(&variables);
             }
         }
         true

@@ -11,10 +11,11 @@ use rustix::mount::{MountFlags, mount};
 use serde::{Deserialize, Serialize};
 
 use super::error::MachineError;
-use super::{console, data, firmware, mounts, network, sources};
+use super::{console, data, firmware, look, mounts, network, sources};
 use crate::config::{Config, Credentials};
 
-const RUN: &str = "/run/holdfast";
+/// What the units of ours tell each other.
+pub const RUN: &str = "/run/holdfast";
 /// One of the places that `ImportCredential=` looks at (systemd.exec(5)): the server gets what is there, and no more.
 const CREDENTIALS: &str = "/run/credstore";
 const ROOT_HASH: &str = "/run/holdfast/root-hash";
@@ -88,7 +89,7 @@ fn tell_root_hash() -> Result<(), MachineError> {
 }
 
 fn steps(outcome: &mut Outcome) -> Result<(), MachineError> {
-    let look = data::Look::first();
+    let look = look::Look::first();
     let gathered = sources::gather()?;
     outcome.ignored = gathered.ignored;
     outcome.sources = gathered.sources();
@@ -152,13 +153,20 @@ pub fn server_account() -> Result<(u32, u32), MachineError> {
 }
 
 /// A directory that others may enter, whatever the unit's umask is.
-fn make_dir(path: &Path) -> Result<(), MachineError> {
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_dir(path: &Path) -> Result<(), MachineError> {
     fs::create_dir_all(path)
         .and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o755)))
         .map_err(MachineError::io("make", path))
 }
 
-fn write_file(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+/// A new file with its mode, whatever the unit's umask is.
+///
+/// # Errors
+/// When it is there already, or cannot be written.
+pub fn write_file(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)

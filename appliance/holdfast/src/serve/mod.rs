@@ -15,17 +15,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use holdfast_audit::Timestamp;
-use holdfast_secrets::{KeyRing, RootKey, Suite};
 use holdfast_server::{
     Authority, Clock as _, Limits, Server, Settings, SystemClock, last_stored_time,
 };
-use holdfast_store::Store;
+use holdfast_store::{Pause, Store};
 use listenfd::ListenFd;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::Failure;
 use crate::cli::ServeArgs;
 use crate::config::{Credentials, Origin, in_force};
+use crate::{Failure, say};
 use console::Console;
 use notify::Notify;
 
@@ -64,7 +63,10 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
         }
         Err(error) => {
             eprintln!("holdfast: {error}");
-            Console::refused(&error.to_string());
+            // Inside the sandbox a new socket would be the end. The next start says what it finds.
+            if !started::is_confined() {
+                Console::refused(&error.to_string());
+            }
             ExitCode::FAILURE
         }
     }
@@ -74,15 +76,28 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
 fn open(args: &ServeArgs) -> Result<((Credentials, Store), PathBuf), Failure> {
     let memory = memory::available();
     let defaults = Limits::for_memory(memory);
-    let credentials = Credentials::read_with(&started::credentials(args)?, &defaults)?;
+    let (credentials, roots) = Credentials::read_with(&started::credentials(args)?, &defaults)?;
     tell(memory, &credentials.config.limits);
-    let ring = KeyRing::new(
-        RootKey::from_bytes(&credentials.root_key)?,
-        Suite::Aes256Gcm,
-    );
     let data = started::data(args.data.clone());
-    let store = Store::open(data.join("store.redb"), ring)?;
+    let store = Store::open_telling(data.join("store.redb"), roots.ring(), pause)?;
     Ok(((credentials, store), data))
+}
+
+/// Tells the log why opening the store takes long.
+fn pause(pause: Pause) {
+    let line = match pause {
+        Pause::Raising { records } => {
+            serde_json::json!({ "kind": "store-raised", "records": records })
+        }
+        Pause::Compacting { bytes } => {
+            serde_json::json!({ "kind": "store-compacting", "bytes": bytes })
+        }
+        Pause::Compacted { bytes, took } => {
+            serde_json::json!({ "kind": "store-compacted", "bytes": bytes, "millis": took.as_millis() })
+        }
+        _ => return,
+    };
+    say::line(&line);
 }
 
 /// Tells the log which limits are in force, since their defaults follow the memory.
@@ -93,7 +108,7 @@ fn tell(memory: u64, limits: &Limits) {
         "worst_case_mib": limits.worst_case() >> 20,
         "in_force": in_force(limits),
     });
-    eprintln!("{line}");
+    say::line(&line);
     let needs = limits.needs_memory();
     if needs > memory {
         eprintln!(
@@ -109,13 +124,11 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
     let configuration = configuration::answer(&credentials)?;
     let Credentials {
         config,
-        root_key,
         identity_key,
         tls,
         recover,
         ..
     } = credentials;
-    drop(root_key);
 
     let built = started::build_time();
     let floor = Timestamp::from_unix_millis(built.saturating_mul(1000))?;

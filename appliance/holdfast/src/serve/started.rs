@@ -1,13 +1,14 @@
 //! What is read of the machine before the sandbox, and the way into it.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use holdfast_hardening::{Filters, LANDLOCK_FILES, LANDLOCK_SIGNALS, Limits, enter_with};
 
-use crate::Failure;
 use crate::cli::ServeArgs;
 use crate::sandbox::{self, By};
+use crate::{Failure, say};
 
 /// Its modification time is the image's build time (systemd reads it the same way).
 const CLOCK_EPOCH: &str = "/usr/lib/clock-epoch";
@@ -85,6 +86,14 @@ pub fn limits() -> Limits {
     }
 }
 
+/// Whether the sandbox was entered, or at least begun.
+static CONFINED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the sandbox was entered, or at least begun.
+pub fn is_confined() -> bool {
+    CONFINED.load(Ordering::Relaxed)
+}
+
 /// Gives up every power that serving does not need: files, new sockets, other programs. `data` is the store's folder.
 ///
 /// Before that, child processes show that the sandbox holds. Random bytes need no file: the image's binary asks the kernel
@@ -100,10 +109,11 @@ pub fn enter_sandbox(data: &Path) -> Result<(), Failure> {
         By::Own
     };
     sandbox::at_start(data, &limits, by)?;
+    CONFINED.store(true, Ordering::Relaxed);
     let report = enter_with(&limits, &filters)?;
-    eprintln!(
+    say::line(&format_args!(
         "{{\"kind\":\"sandbox\",\"landlock_abi\":{},\"bounding_set_empty\":{}}}",
         report.landlock_abi, report.bounding_set_empty
-    );
+    ));
     Ok(())
 }

@@ -4,12 +4,17 @@ use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-pub const HOLDFAST: &str = env!("CARGO_BIN_EXE_holdfast");
+/// The program: the one built with this test, or the one that `HOLDFAST_BIN` names.
+pub static HOLDFAST: LazyLock<PathBuf> = LazyLock::new(|| {
+    let named = std::env::var_os("HOLDFAST_BIN");
+    named.map_or_else(|| env!("CARGO_BIN_EXE_holdfast").into(), PathBuf::from)
+});
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Appliance {
@@ -49,6 +54,11 @@ impl Appliance {
         Self::prepare(&[], "portal.localhost").started()
     }
 
+    /// A fresh one whose console shows a code, not started yet.
+    pub fn prepared() -> Self {
+        Self::prepare(&["--console-code"], "portal.localhost")
+    }
+
     /// A fresh one with more lines in its configuration.
     pub fn start_with(lines: &str) -> Self {
         let appliance = Self::prepare(&["--console-code"], "portal.localhost");
@@ -68,7 +78,7 @@ impl Appliance {
         let dir = tempfile::tempdir().unwrap();
         let port = free_port();
         fs::create_dir(dir.path().join("data")).unwrap();
-        let made = Command::new(HOLDFAST)
+        let made = Command::new(&*HOLDFAST)
             .args([
                 "config",
                 "new",
@@ -100,18 +110,45 @@ impl Appliance {
     /// Starts it, with a log of its own, and waits until it answers.
     pub fn boot(&mut self) {
         self.spawn();
-        self.await_answer();
+        let start = Instant::now();
+        while !self.answers() {
+            assert!(start.elapsed() < PATIENCE, "did not start: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Whether it answers.
+    pub fn answers(&self) -> bool {
+        let machine = self.path("machine.sock").exists();
+        TcpStream::connect(self.address()).is_ok() && (machine || self.log().contains("identity"))
     }
 
     /// Starts it, with a log of its own, and waits for nothing.
     pub fn spawn(&mut self) {
+        self.spawn_by(Command::new(&*HOLDFAST));
+    }
+
+    /// Starts it with no file longer than so many KiB, and waits until it answers: writes behind that fail with EFBIG.
+    pub fn boot_with_files_of(&mut self, kib: u32) {
+        let mut shell = Command::new("sh");
+        // Blocks of 512 bytes (POSIX, ulimit). Without a handler the signal would end it before the error is seen.
+        let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", kib * 2);
+        shell.args(["-c", &script, "sh"]).arg(&*HOLDFAST);
+        self.spawn_by(shell);
+        let start = Instant::now();
+        while !self.answers() {
+            assert!(start.elapsed() < PATIENCE, "did not start: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn spawn_by(&mut self, mut command: Command) {
         let _ = fs::remove_file(self.path("log"));
         let log = File::options()
             .create(true)
             .append(true)
             .open(self.path("log"))
             .unwrap();
-        let mut command = Command::new(HOLDFAST);
         command
             .args(["listen", "--listen", &self.address().to_string(), "--"])
             .args(["--credentials".as_ref(), self.path("secrets").as_os_str()])
@@ -126,22 +163,23 @@ impl Appliance {
         self.process = Some(command.spawn().unwrap());
     }
 
-    fn await_answer(&self) {
-        let machine = self.path("machine.sock");
-        let start = Instant::now();
-        let shown = |log: &str| machine.exists() || log.contains("identity");
-        while TcpStream::connect(self.address()).is_err() || !shown(&self.log()) {
-            assert!(start.elapsed() < PATIENCE, "did not start: {}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// Ends it as a power cut would.
+    /// Ends it at once.
     pub fn kill(&mut self) {
         let mut process = self.process.take().unwrap();
         process.kill().unwrap();
         process.wait().unwrap();
         fs::remove_file(self.path("log")).unwrap();
+    }
+
+    /// Kills it while others still use it.
+    pub fn kill_in_place(&self) {
+        let process = self.process.as_ref().unwrap();
+        kill_process(Pid::from_child(process), Signal::KILL).unwrap();
+    }
+
+    /// Takes note that it is dead.
+    pub fn reap(&mut self) {
+        self.process.take().unwrap().wait().unwrap();
     }
 
     /// Starts it once more.
@@ -155,6 +193,32 @@ impl Appliance {
         let mut process = self.process.take().unwrap();
         kill_process(Pid::from_child(&process), signal).unwrap();
         process.wait().unwrap()
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn ended(&mut self) -> std::process::ExitStatus {
+        let mut process = self.process.take().unwrap();
+        let start = Instant::now();
+        loop {
+            if let Some(status) = process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "it goes on: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Starts it and waits until it has refused to serve, for good; tells what it said.
+    pub fn refuses_to_start(&self) -> String {
+        let output = Command::new(&*HOLDFAST)
+            .args(["listen", "--listen", &self.address().to_string(), "--"])
+            .args(["--credentials".as_ref(), self.path("secrets").as_os_str()])
+            .args(["--data".as_ref(), self.path("data").as_os_str()])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(78), "only the operator can help");
+        refused(&output)
     }
 
     /// Ends it as systemd does; tells how long that took.
@@ -218,7 +282,7 @@ impl Appliance {
     }
 
     pub fn holdfast_as(&self, state: &str, arguments: &[&str]) -> Output {
-        Command::new(HOLDFAST)
+        Command::new(&*HOLDFAST)
             .args(arguments)
             .args(["--state".as_ref(), self.path(state).as_os_str()])
             .stdin(Stdio::null())
@@ -299,7 +363,8 @@ pub fn refused(output: &Output) -> String {
 /// A port that nothing listens on; different for each call within this process, and likely so between processes.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let base = 20_000 + u16::try_from(std::process::id() % 2000).unwrap() * 20;
+    // Below the ports that the kernel gives to outgoing connections: an appliance that is started again finds its own free.
+    let base = 10_000 + u16::try_from(std::process::id() % 1100).unwrap() * 20;
     loop {
         let port = base.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
         if port > 1024 && TcpListener::bind(("127.0.0.1", port)).is_ok() {

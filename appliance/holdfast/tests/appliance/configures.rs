@@ -10,7 +10,7 @@ fn config_new_makes_secrets_for_their_owner_alone_and_never_overwrites() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
     let new = |portal: &str| {
-        Command::new(HOLDFAST)
+        Command::new(&*HOLDFAST)
             .args([
                 "config",
                 "new",
@@ -48,7 +48,7 @@ fn config_new_makes_secrets_for_their_owner_alone_and_never_overwrites() {
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
     assert!(refused(&new("https://portal.example.org")).contains("not overwritten"));
-    let check = Command::new(HOLDFAST)
+    let check = Command::new(&*HOLDFAST)
         .args(["config", "check"])
         .arg(&out)
         .output()
@@ -61,7 +61,7 @@ fn config_new_and_check_speak_json() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
     let config = |arguments: &[&str]| {
-        let output = Command::new(HOLDFAST)
+        let output = Command::new(&*HOLDFAST)
             .args(["config", arguments[0], "--json"])
             .args(&arguments[1..])
             .arg(&out)
@@ -88,7 +88,7 @@ fn config_new_and_check_speak_json() {
 #[test]
 fn serve_refuses_what_starting_again_cannot_mend() {
     let dir = tempfile::tempdir().unwrap();
-    let serve = Command::new(HOLDFAST)
+    let serve = Command::new(&*HOLDFAST)
         .args(["listen", "--listen", "127.0.0.1:0", "--", "--credentials"])
         .arg(dir.path())
         .arg("--data")

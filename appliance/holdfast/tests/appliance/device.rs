@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use holdfast_server::{DEVICE_ALPN, Pin, device_certificate};
 use rcgen::{KeyPair, PKCS_ED25519};
-use rustls::ClientConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
 use crate::appliance::Appliance;
@@ -83,18 +82,13 @@ impl Device {
     }
 
     fn connect(&self) -> Stream {
-        connect(self.address, self.config())
-    }
-
-    /// How it speaks TLS.
-    pub fn config(&self) -> ClientConfig {
         let certificate = device_certificate(&self.key).unwrap();
         let key = PrivatePkcs8KeyDer::from(self.key.serialize_der());
         let mut config = builder()
             .with_client_auth_cert(vec![certificate], key.into())
             .unwrap();
         config.alpn_protocols = vec![DEVICE_ALPN.to_vec()];
-        config
+        connect(self.address, config)
     }
 }
 

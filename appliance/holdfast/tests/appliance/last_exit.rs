@@ -13,7 +13,7 @@ use crate::appliance::{Appliance, HOLDFAST, ok};
 
 /// As `ExecStopPost=` runs it (systemd.exec(5), "Environment Variables Set or Propagated by the Service Manager").
 fn record(appliance: &Appliance, run: u8, result: &str, code: &str, status: &str) {
-    let recorded = Command::new(HOLDFAST)
+    let recorded = Command::new(&*HOLDFAST)
         .arg("record-exit")
         .env_clear()
         .env("STATE_DIRECTORY", appliance.path("data"))

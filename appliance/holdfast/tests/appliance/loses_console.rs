@@ -14,7 +14,7 @@ fn server_without_its_console_ends_so_that_it_is_started_again() {
     appliance.stop();
     let path = appliance.path("machine.sock");
     let machine = UnixListener::bind(&path).unwrap();
-    let server = Command::new(HOLDFAST)
+    let server = Command::new(&*HOLDFAST)
         .args(["listen", "--listen", &appliance.address().to_string(), "--"])
         .args([
             "--credentials".as_ref(),

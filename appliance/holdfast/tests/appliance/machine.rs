@@ -20,7 +20,7 @@ impl Unit {
     pub fn start(appliance: &Appliance) -> Self {
         let bind = |name| OwnedFd::from(UnixListener::bind(appliance.path(name)).unwrap());
         // Standard input and output are the two sockets, so that no other child inherits them.
-        let child = Command::new(HOLDFAST)
+        let child = Command::new(&*HOLDFAST)
             .args(["machine", "run"])
             .stdin(bind("machine.sock"))
             .stdout(bind("log.sock"))

@@ -129,7 +129,7 @@ fn a_followed_log_goes_on_and_ends_when_its_device_is_revoked() {
     ok(&appliance.enrol_as("second", &code));
     let mut journald = Journald::connect(&appliance);
     journald.write("kernel", "first");
-    let mut following = Command::new(HOLDFAST)
+    let mut following = Command::new(&*HOLDFAST)
         .args(["logs", "--follow", "--json", "--unit", "kernel", "--state"])
         .arg(appliance.path("second"))
         .stdout(Stdio::piped())
@@ -153,7 +153,7 @@ fn a_followed_log_goes_on_and_ends_when_its_device_is_revoked() {
 #[test]
 fn a_stop_does_not_wait_for_those_who_follow_the_log() {
     let (mut appliance, _unit) = with_unit();
-    let mut following = Command::new(HOLDFAST)
+    let mut following = Command::new(&*HOLDFAST)
         .args(["logs", "--follow", "--state"])
         .arg(appliance.path("state"))
         .stdout(Stdio::piped())

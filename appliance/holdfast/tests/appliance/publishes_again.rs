@@ -21,7 +21,7 @@ fn push(appliance: &Appliance, gate: &Gate, files: &[(&str, &[u8])]) -> Child {
         .unwrap());
     let known = known.replace(&appliance.authority(), &format!("localhost:{}", gate.port));
     std::fs::write(late.join("servers.json"), known).unwrap();
-    Command::new(HOLDFAST)
+    Command::new(&*HOLDFAST)
         .args(["site", "push", folder.to_str().unwrap()])
         .args(["--state".as_ref(), late.as_os_str()])
         .stdin(Stdio::null())
@@ -47,10 +47,10 @@ fn push_that_is_answered_409_begins_anew_and_both_versions_are_there() {
     forget_pushes(&appliance);
     let shared = noise(5000, 9);
     appliance.push(&[("index.html", b"0"), ("shared.bin", &shared)]);
-    // Its first connection asks for the live version; the second asks what is missing, then sends that.
+    // Its first connection asks for the live version; the second asks for the checkpoint and what is missing, then sends that.
     let stop = Stop {
         connection: 2,
-        flight: 3,
+        flight: 4,
     };
     let gate = Gate::before(appliance.address(), stop);
     let late = push(

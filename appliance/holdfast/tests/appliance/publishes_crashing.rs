@@ -61,7 +61,7 @@ fn kill_at_any_time_of_a_push_leaves_one_whole_version_live() {
     for step in 1..=7_u32 {
         let new = old + 1;
         write(&appliance, new);
-        let mut pushing = Command::new(HOLDFAST)
+        let mut pushing = Command::new(&*HOLDFAST)
             .args(push)
             .args(["--state".as_ref(), appliance.path("state").as_os_str()])
             .stdin(Stdio::null())

@@ -127,7 +127,7 @@ fn loopback_names_are_never_held_to_tls_whatever_the_certificate_covers() {
     }
     // An address is no name, and cannot be told to be one.
     let dir = tempfile::tempdir().unwrap();
-    let refused = std::process::Command::new(crate::appliance::HOLDFAST)
+    let refused = std::process::Command::new(&*crate::appliance::HOLDFAST)
         .args(["config", "new", "--site", "https://127.0.0.1"])
         .args(["--portal", "https://portal.example"])
         .arg(dir.path().join("secrets"))

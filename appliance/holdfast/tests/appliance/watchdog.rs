@@ -16,7 +16,7 @@ struct Watched(Child);
 
 impl Watched {
     fn start(appliance: &Appliance) -> Self {
-        let child = Command::new(HOLDFAST)
+        let child = Command::new(&*HOLDFAST)
             .args(["listen", "--listen", &appliance.address().to_string(), "--"])
             .args([
                 "--credentials".as_ref(),

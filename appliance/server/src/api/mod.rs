@@ -5,12 +5,14 @@ mod collect;
 mod denials;
 pub(crate) mod devices;
 mod enrol;
+pub(crate) mod keys;
 mod leases;
 mod logs;
 mod power;
 mod publish;
 mod receive;
 mod status;
+pub(crate) mod store;
 
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Response};
@@ -46,6 +48,14 @@ pub(crate) enum Route {
     Reboot,
     PowerOff,
     Activate,
+    Keys,
+    RotateKeys,
+    RecoveryKey,
+    DestroyKeys,
+    Checkpoint,
+    Verification,
+    Verify,
+    Compact,
     /// The manifest of this version.
     Manifest(u64),
 }
@@ -76,6 +86,19 @@ impl Route {
             "/v1/devices/revocations" => (&[(Method::POST, Self::Revoke)], "POST"),
             "/v1/machine/reboot" => (&[(Method::POST, Self::Reboot)], "POST"),
             "/v1/machine/power-off" => (&[(Method::POST, Self::PowerOff)], "POST"),
+            "/v1/keys" => (&[(Method::GET, Self::Keys)], "GET"),
+            "/v1/keys/rotations" => (&[(Method::POST, Self::RotateKeys)], "POST"),
+            "/v1/keys/recovery" => (&[(Method::POST, Self::RecoveryKey)], "POST"),
+            "/v1/keys/destruction" => (&[(Method::POST, Self::DestroyKeys)], "POST"),
+            "/v1/store/checkpoint" => (&[(Method::GET, Self::Checkpoint)], "GET"),
+            "/v1/store/verification" => (
+                &[
+                    (Method::GET, Self::Verification),
+                    (Method::POST, Self::Verify),
+                ],
+                "GET, POST",
+            ),
+            "/v1/store/compaction" => (&[(Method::POST, Self::Compact)], "POST"),
             "/v1/site/active" => (&[(Method::POST, Self::Activate)], "POST"),
             _ => return Self::find_version(method, path),
         };

@@ -42,6 +42,19 @@ pub fn path(folder: &tempfile::TempDir) -> std::path::PathBuf {
     folder.path().join("store.redb")
 }
 
+/// Its key file.
+pub fn keys(folder: &tempfile::TempDir) -> std::path::PathBuf {
+    folder.path().join("store.keys")
+}
+
+/// A copy of the store with its key file, as they are now.
+pub fn copy(folder: &tempfile::TempDir) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::copy(path(folder), path(&copy)).unwrap();
+    std::fs::copy(keys(folder), keys(&copy)).unwrap();
+    copy
+}
+
 /// The store in this folder.
 pub fn open(folder: &tempfile::TempDir) -> Store {
     Store::open(path(folder), ring(7)).unwrap()

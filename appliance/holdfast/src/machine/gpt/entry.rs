@@ -11,6 +11,10 @@ pub const DATA_TYPE: Uuid = uuid::uuid!("d45a2e85-7ca7-494e-baa4-d55dc96b5ba3");
 /// 59, 60 and 63 are left alone because systemd gives them meanings of its own.
 pub const SET_UP: u64 = 1 << 50;
 
+/// Attribute bit "being made": set-up found or made the beginning of the partition blank and makes a file system in it. What stands
+/// there is set-up's own work, finished or not. Once it is finished, [`SET_UP`] takes its place.
+pub const BEING_MADE: u64 = 1 << 51;
+
 /// One partition. Sectors are the disk's logical ones; both ends are included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {

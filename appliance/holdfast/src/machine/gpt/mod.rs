@@ -14,7 +14,7 @@ mod tests;
 
 use uuid::Uuid;
 
-pub use entry::{DATA_TYPE, Entry, SET_UP};
+pub use entry::{BEING_MADE, DATA_TYPE, Entry, SET_UP};
 
 const SIGNATURE: &[u8; 8] = b"EFI PART";
 const ENTRY_BYTES: usize = 128;

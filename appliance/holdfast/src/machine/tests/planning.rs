@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::super::ext4::{Content, LOOKED_AT, look};
-use super::super::gpt::{DATA_TYPE, Entry, SET_UP, Table};
+use super::super::gpt::{BEING_MADE, DATA_TYPE, Entry, SET_UP, Table};
 use super::super::plan::{DiskView, Layout, Plan, plan};
 
 pub(super) const MIB: u64 = 2048;
@@ -186,6 +186,40 @@ fn interrupted_set_up_begins_again_but_never_over_data() {
         )];
         assert!(plan(&disks, None).is_err());
     }
+}
+
+/// Of a format that was cut short, any part may be on the disk and any missing: the superblock too.
+#[test]
+fn half_made_file_system_is_made_again_and_a_used_one_never() {
+    let being_made = Entry {
+        attributes: BEING_MADE,
+        ..data_entry(false)
+    };
+    let plan_of = |content, data_id| {
+        let disks = [disk(
+            "vda",
+            200,
+            &[root_entry(), being_made.clone()],
+            content,
+        )];
+        plan(&disks, data_id)
+    };
+    for content in [
+        Content::Blank,
+        Content::Foreign,
+        Content::Ours { used: false },
+    ] {
+        let made = plan_of(content, None).unwrap();
+        assert_eq!(made, Plan::Format { disk: 0, number: 2 });
+        assert!(plan_of(content, Some(being_made.id)).is_err());
+    }
+    assert!(plan_of(OURS, None).is_err());
+    let both = Entry {
+        attributes: BEING_MADE | SET_UP,
+        ..being_made.clone()
+    };
+    let disks = [disk("vda", 200, &[root_entry(), both], Content::Foreign)];
+    assert!(plan(&disks, None).is_err(), "what was set up is kept");
 }
 
 /// Magic numbers and where they stand: LUKS, XFS, another's ext4, an LVM label, a software RAID, ISO 9660, btrfs.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::super::ext4::Content;
-use super::super::gpt::{Entry, SET_UP};
+use super::super::gpt::{BEING_MADE, Entry, SET_UP};
 use super::super::plan::{Plan, plan};
 use super::planning::{MIB, disk, empty};
 
@@ -24,7 +24,7 @@ proptest! {
     fn plan_destroys_nothing(
         root in 1_u64..300,
         size in 2_u64..600,
-        data in proptest::option::of((any::<bool>(), content())),
+        data in proptest::option::of((any::<bool>(), any::<bool>(), content())),
         named in any::<bool>(),
         second in any::<bool>(),
     ) {
@@ -32,9 +32,10 @@ proptest! {
         let root = Entry { kind: Uuid::from_u128(1), ..Entry::data(MIB, (root + 1) * MIB - 1) };
         let mut entries = vec![root.clone()];
         let mut held = Content::Blank;
-        if let Some((set_up, content)) = data {
+        if let Some((set_up, being_made, content)) = data {
             let mut entry = Entry::data(root.last + 1, root.last + 50 * MIB);
             entry.attributes = if set_up { SET_UP } else { 0 };
+            entry.attributes |= if being_made { BEING_MADE } else { 0 };
             entries.push(entry);
             held = content;
         }
@@ -54,7 +55,8 @@ proptest! {
             Ok(Plan::Format { number, .. }) => {
                 prop_assert_eq!(number, 2);
                 let ours = matches!(held, Content::Blank | Content::Ours { used: false });
-                prop_assert!(ours);
+                let half = held == Content::Foreign && entries[1].attributes & BEING_MADE != 0;
+                prop_assert!(ours || half);
                 prop_assert!(!named && entries[1].attributes & SET_UP == 0);
             }
             Ok(Plan::Create { disk, first, last, new_table, .. }) => {

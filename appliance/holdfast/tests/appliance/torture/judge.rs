@@ -1,0 +1,141 @@
+//! What must be there after a death.
+
+use serde_json::Value;
+
+use super::Model;
+use super::operations::{Live, content};
+use super::random::Random;
+use crate::appliance::Appliance;
+
+/// Compares what the appliance shows with what it has answered, and takes over what it did without an answer.
+pub fn judge(appliance: &Appliance, model: &mut Model, random: &mut Random) -> Result<(), String> {
+    site(appliance, model, random)?;
+    devices(appliance, model)?;
+    keys(appliance, model)?;
+    let output = appliance.holdfast(&["store", "verify", "--json"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    match output.status.code() {
+        Some(0) => Ok(()),
+        _ => Err(format!("LOST: the store is not what was committed: {told}")),
+    }
+}
+
+fn json(appliance: &Appliance, arguments: &[&str]) -> Result<Value, String> {
+    let output = appliance.holdfast(&[arguments, &["--json"]].concat());
+    if !output.status.success() {
+        let why = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("LOST: {arguments:?} is refused: {why}"));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())
+}
+
+fn site(appliance: &Appliance, model: &mut Model, random: &mut Random) -> Result<(), String> {
+    let publisher = &mut model.publisher;
+    let versions = json(appliance, &["site", "versions"])?;
+    let versions = versions.as_array().cloned().unwrap_or_default();
+    for (number, _) in &publisher.stored {
+        if !versions.iter().any(|item| item["version"] == *number) {
+            return Err(format!(
+                "LOST: version {number} was answered and is not there"
+            ));
+        }
+    }
+    let live = versions.iter().find(|item| item["live"] == true);
+    let live = live.and_then(|item| item["version"].as_u64());
+    let fits = |state: &Live| match (state.now, live) {
+        (None, None) => true,
+        // A version that was pushed without an answer has the next number.
+        (Some((0, _)), Some(live)) => !publisher.stored.iter().any(|(known, _)| *known == live),
+        (Some((number, _)), Some(live)) => number == live,
+        _ => false,
+    };
+    let perhaps = publisher.perhaps.take();
+    let now = if fits(&publisher.live) {
+        publisher.live
+    } else if let Some(mut perhaps) = perhaps.filter(|perhaps| fits(perhaps)) {
+        if let (Some((number, known)), Some(live)) = (&mut perhaps.now, live)
+            && *number == 0
+        {
+            *number = live;
+            publisher.stored.push((live, *known));
+        }
+        perhaps
+    } else {
+        return Err(format!(
+            "LOST: version {live:?} is live, answered was {:?}, perhaps {perhaps:?}",
+            publisher.live
+        ));
+    };
+    publisher.live = now;
+    if let Some((_, number)) = now.now {
+        pages(appliance, number)?;
+    }
+    // What is not live is whole as well: one of them is shown, and the live one put back.
+    let others: Vec<_> = publisher
+        .stored
+        .iter()
+        .filter(|one| Some(**one) != now.now)
+        .copied()
+        .collect();
+    if let (Some(other), Some(live)) = (random.pick(&others).copied(), now.now) {
+        json(appliance, &["site", "activate", &other.0.to_string()])?;
+        pages(appliance, other.1)?;
+        json(appliance, &["site", "activate", &live.0.to_string()])?;
+        publisher.live.before = Some(other);
+    }
+    Ok(())
+}
+
+fn pages(appliance: &Appliance, number: u64) -> Result<(), String> {
+    for (name, bytes) in content(number) {
+        let path = if name == "index.html" {
+            String::new()
+        } else {
+            name
+        };
+        let answer = appliance.get(&format!("/{path}"));
+        if answer.status != 200 || answer.body != bytes {
+            return Err(format!(
+                "LOST: /{path} of content {number} is {} with {} bytes instead of {}",
+                answer.status,
+                answer.body.len(),
+                bytes.len()
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn devices(appliance: &Appliance, model: &Model) -> Result<(), String> {
+    for state in &model.devices.enrolled {
+        if !appliance.holdfast_as(state, &["status"]).status.success() {
+            return Err(format!("LOST: {state} was enrolled and is not known"));
+        }
+    }
+    for state in &model.devices.revoked {
+        let code = appliance.holdfast_as(state, &["status"]).status.code();
+        if code != Some(4) {
+            return Err(format!("LOST: {state} was revoked and got {code:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn keys(appliance: &Appliance, model: &Model) -> Result<(), String> {
+    let keys = json(appliance, &["key", "status"])?;
+    let ways = keys["ways"].as_array().cloned().unwrap_or_default();
+    let recovery = ways
+        .iter()
+        .filter(|way| way["kind"] == "recovery-key")
+        .count();
+    // The number of a way is never used again, so as many were made as it tells.
+    let newest = ways.iter().filter_map(|way| way["number"].as_u64()).max();
+    let made = usize::try_from(newest.unwrap_or(1) - 1).unwrap();
+    match recovery <= 2 && made >= model.keys.recovery_keys {
+        true => Ok(()),
+        false => Err(format!(
+            "LOST: {} recovery keys were shown, and the key file has {ways:?}",
+            model.keys.recovery_keys
+        )),
+    }
+}

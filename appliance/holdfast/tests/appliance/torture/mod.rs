@@ -1,0 +1,190 @@
+//! The process killed at any moment under mixed operations: nothing that was answered is lost, and nothing is half there.
+//!
+//! One seed is one appliance: its operations, its contents and the moments of its deaths follow from the number; what the
+//! kernel and the other processes do in between does not, so a seed that failed is likely, not certain, to fail again.
+//! `nix run .#torture` runs as many as wanted. Numbers that failed once stand in `failed.txt` and run in each check.
+
+mod judge;
+mod operations;
+mod random;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::appliance::Appliance;
+use judge::judge;
+use operations::{Devices, Keys, Operations, Publisher};
+use random::Random;
+
+/// Deaths of one seed, before the judgement.
+const DEATHS: u64 = 3;
+/// Longest time from the first operation to the death, in milliseconds.
+const LONGEST: u64 = 1200;
+
+/// What the appliance has answered, and what it was asked without an answer.
+#[derive(Default)]
+pub struct Model {
+    publisher: Publisher,
+    devices: Devices,
+    keys: Keys,
+}
+
+/// Runs one seed; tells how many operations were answered, and what was lost.
+fn run(seed: u64) -> (Appliance, Result<usize, String>) {
+    let mut random = Random::new(seed);
+    let lines = "\n[site]\nkeep_versions = 1000\n";
+    let mut appliance = Appliance::start_with(lines).enrolled();
+    let mut model = Model::default();
+    let result = (0..DEATHS)
+        .try_for_each(|_| {
+            live_and_die(&mut appliance, &mut model, &mut random)?;
+            judge(&appliance, &mut model, &mut random)
+        })
+        .map(|()| model.answered());
+    (appliance, result)
+}
+
+impl Model {
+    fn parts(&mut self) -> [&mut (dyn Operations + Send); 3] {
+        [&mut self.publisher, &mut self.devices, &mut self.keys]
+    }
+
+    fn answered(&mut self) -> usize {
+        self.parts().iter().map(|part| part.answered()).sum()
+    }
+}
+
+/// Lets operations of all kinds run at once, kills the appliance in the middle of them, and starts it again; now and then it
+/// dies while it starts.
+fn live_and_die(
+    appliance: &mut Appliance,
+    model: &mut Model,
+    random: &mut Random,
+) -> Result<(), String> {
+    let moment = Duration::from_millis(random.below(LONGEST));
+    let shared = &*appliance;
+    std::thread::scope(|scope| {
+        for part in model.parts() {
+            let mut random = random.fork();
+            scope.spawn(move || while part.next(shared, &mut random) {});
+        }
+        std::thread::sleep(moment);
+        shared.kill_in_place();
+    });
+    appliance.reap();
+    while random.below(3) == 0 {
+        appliance.spawn();
+        std::thread::sleep(Duration::from_millis(random.below(700)));
+        appliance.kill_in_place();
+        appliance.reap();
+    }
+    let started = catch_unwind(AssertUnwindSafe(|| appliance.boot()));
+    started.map_err(|_| format!("LOST: it does not start again: {}", appliance.log()))
+}
+
+/// Runs seeds on all processors; returns those that failed, with what was lost.
+fn run_all(seeds: &[u64]) -> Vec<(u64, String)> {
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let begun = Instant::now();
+    let answered = AtomicUsize::new(0);
+    let work = || {
+        while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let (mut appliance, result) = run(*seed);
+            match result {
+                Ok(count) => {
+                    let all = answered.fetch_add(count, Ordering::Relaxed) + count;
+                    let done = next.load(Ordering::Relaxed).min(seeds.len());
+                    println!(
+                        "seed {seed}: {count} operations answered, none lost ({done} of {} seeds, {all} operations, {} s)",
+                        seeds.len(),
+                        begun.elapsed().as_secs()
+                    );
+                }
+                Err(what) => {
+                    appliance.kill_in_place();
+                    appliance.reap();
+                    appliance.dir.disable_cleanup(true);
+                    println!(
+                        "seed {seed}: {what}\nkept: {}",
+                        appliance.dir.path().display()
+                    );
+                    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    failed.push((*seed, what));
+                }
+            }
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(work);
+        }
+    });
+    println!(
+        "figure: {} seeds, {} deaths, {} operations answered, {} s",
+        seeds.len(),
+        u64::try_from(seeds.len()).unwrap() * DEATHS,
+        answered.into_inner(),
+        begun.elapsed().as_secs()
+    );
+    failed.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} is no number"))
+    })
+}
+
+#[test]
+fn nothing_answered_is_lost_when_the_process_is_killed() {
+    let (count, from) = (
+        number("HOLDFAST_TORTURE_SEEDS", 30),
+        number("HOLDFAST_TORTURE_FROM", 1),
+    );
+    let fixtures = include_str!("failed.txt").lines();
+    let fixtures = fixtures.filter_map(|line| line.split('#').next()?.trim().parse().ok());
+    let seeds: Vec<u64> = fixtures.chain(from..from + count).collect();
+    let failed = run_all(&seeds);
+    let again = failed.first().map_or(0, |(seed, _)| *seed);
+    assert!(
+        failed.is_empty(),
+        "run one again by HOLDFAST_TORTURE_FROM={again} HOLDFAST_TORTURE_SEEDS=1: {failed:#?}"
+    );
+}
+
+/// The judge sees each kind of loss: the store is put back to before an answered operation.
+#[test]
+fn loss_is_seen() {
+    for kind in 0..3 {
+        let mut appliance = Appliance::start().enrolled();
+        let (mut model, mut random) = (Model::default(), Random::new(kind));
+        for part in model.parts() {
+            assert!(part.next(&appliance, &mut random), "each is answered once");
+        }
+        appliance.stop();
+        let files = ["data/store.redb", "data/store.keys"].map(|name| appliance.path(name));
+        let before = files.each_ref().map(|file| std::fs::read(file).unwrap());
+        appliance.boot();
+        judge(&appliance, &mut model, &mut random).unwrap();
+        let before_it = model.answered();
+        let index = usize::try_from(kind).unwrap();
+        while model.answered() == before_it {
+            assert!(model.parts()[index].next(&appliance, &mut random));
+        }
+        judge(&appliance, &mut model, &mut random).unwrap();
+        appliance.stop();
+        for (file, bytes) in files.iter().zip(before) {
+            std::fs::write(file, bytes).unwrap();
+        }
+        appliance.boot();
+        let lost = judge(&appliance, &mut model, &mut random);
+        assert!(
+            matches!(&lost, Err(what) if what.starts_with("LOST")),
+            "kind {kind}: {lost:?}"
+        );
+    }
+}

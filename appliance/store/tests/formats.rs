@@ -1,0 +1,106 @@
+//! Stores of every format that ever landed open; `fixtures/` holds one of each, under the root key of 32 bytes of 7.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic
+)]
+
+mod common;
+
+use common::{BLOBS, Named, Numbered, keys, open, path, ring};
+use holdfast_store::{Batch, Pause, Store};
+
+const FORMAT_1: &[u8] = include_bytes!("fixtures/format-1.redb");
+const FORMAT_2: &[u8] = include_bytes!("fixtures/format-2.redb");
+const FORMAT_2_KEYS: &[u8] = include_bytes!("fixtures/format-2.keys");
+
+fn placed(bytes: &[u8]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(path(&folder), bytes).unwrap();
+    folder
+}
+
+fn holds_what_was_put(store: &Store) {
+    let snapshot = store.snapshot().unwrap();
+    let named = snapshot.find::<Named>(b"name").unwrap();
+    assert_eq!(named.unwrap().text, "kept");
+    let bytes = snapshot.bytes(BLOBS, b"k").unwrap().unwrap();
+    assert_eq!(**bytes, *b"kept");
+    let values: Vec<_> = snapshot
+        .all::<Numbered>()
+        .unwrap()
+        .map(|row| row.unwrap().1.record.value)
+        .collect();
+    assert_eq!(values, [1, 2]);
+}
+
+#[test]
+fn store_of_format_1_opens_and_is_raised_once() {
+    let folder = placed(FORMAT_1);
+    let mut told = Vec::new();
+    let store = Store::open_telling(path(&folder), ring(7), |pause| told.push(pause)).unwrap();
+    assert_eq!(told, [Pause::Raising { records: 0 }], "it is announced");
+    holds_what_was_put(&store);
+    let found = store.verify(|_| true).unwrap().unwrap();
+    assert!(found.is_whole(), "{found:?}");
+    assert_eq!((found.commit, found.read.records), (1, 4));
+    assert_eq!(store.rotations_due(), ["blobs", "named", "numbered"]);
+    let mut batch = Batch::new();
+    batch.delete(BLOBS, b"k");
+    store.commit_blocking(batch).unwrap();
+    drop(store);
+    let again = Store::open_telling(path(&folder), ring(7), |_| panic!("raised twice")).unwrap();
+    let found = again.verify(|_| true).unwrap().unwrap();
+    assert!(found.is_whole(), "{found:?}");
+    assert_eq!(found.commit, 2);
+}
+
+#[test]
+fn store_of_format_1_is_not_raised_by_another_root_key() {
+    let folder = placed(FORMAT_1);
+    let opened = Store::open(path(&folder), ring(8));
+    assert!(matches!(
+        opened,
+        Err(holdfast_store::Error::WrongRootKey(_))
+    ));
+    assert!(!keys(&folder).exists(), "nothing was made");
+    holds_what_was_put(&open(&folder));
+}
+
+#[test]
+fn store_of_format_2_opens_and_is_whole() {
+    let folder = placed(FORMAT_2);
+    std::fs::write(keys(&folder), FORMAT_2_KEYS).unwrap();
+    let store = Store::open_telling(path(&folder), ring(7), |_| panic!("raised")).unwrap();
+    holds_what_was_put(&store);
+    let found = store.verify(|_| true).unwrap().unwrap();
+    assert!(found.is_whole(), "{found:?}");
+    assert_eq!((found.commit, found.read.records), (1, 4));
+}
+
+/// Makes the fixture of the newest format: `FIXTURE=PATH cargo test -p holdfast-store --test formats -- --ignored`. It is
+/// made once, when a format lands, and never again.
+#[test]
+#[ignore = "makes a fixture"]
+fn make_fixture() {
+    let fixture = std::path::PathBuf::from(std::env::var("FIXTURE").unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let mut batch = Batch::new();
+    let kept = Named {
+        text: "kept".into(),
+    };
+    batch.put(b"name", &kept).unwrap();
+    batch.put_bytes(BLOBS, b"k", b"kept".to_vec());
+    batch.append(&Numbered { value: 1 }).unwrap();
+    batch.append(&Numbered { value: 2 }).unwrap();
+    store.commit_blocking(batch).unwrap();
+    drop(store);
+    let mut database = redb::Database::open(path(&folder)).unwrap();
+    database.compact().unwrap();
+    drop(database);
+    std::fs::copy(path(&folder), fixture.with_extension("redb")).unwrap();
+    std::fs::copy(keys(&folder), fixture.with_extension("keys")).unwrap();
+}

@@ -1,0 +1,156 @@
+//! The file: two regions that are overwritten in place, so that no write loses both and old wraps do not stay.
+//!
+//! | offset in a region | length | field |
+//! |---|---|---|
+//! | 0 | 16 | `holdfast keys 1\n` |
+//! | 16 | 8 | generation, big endian |
+//! | 24 | 4 | length of the content, big endian |
+//! | 28 | n | content |
+//! | 28 + n | 32 | SHA-256 of all before |
+//! | 60 + n | … | zeros |
+//!
+//! The file is as long as two regions from the beginning, and is opened once, before the sandbox. A new generation goes to
+//! the region with the older one, is flushed, and then goes to the other region too: so a crash leaves one of them whole,
+//! and when a write has returned, nothing of the generation before is in the file any more. What that means on a medium:
+//! docs/keys.md.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+/// Length of a region in bytes.
+pub(super) const REGION: usize = 64 << 10;
+const MAGIC: &[u8; 16] = b"holdfast keys 1\n";
+const HASH: usize = 32;
+const FIXED: usize = 28 + HASH;
+
+/// The open file.
+#[derive(Debug)]
+pub(super) struct Medium {
+    file: File,
+}
+
+/// What a region holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) generation: u64,
+    pub(super) content: Vec<u8>,
+}
+
+impl Medium {
+    /// Opens the file of both regions.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        Ok(Self { file })
+    }
+
+    /// Makes the file beside `path`, whole and durable, and gives it its name.
+    pub(super) fn create(path: &Path, written: &Written) -> io::Result<Self> {
+        let unfinished = path.with_extension("keys.new");
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&unfinished)?;
+        let medium = Self { file };
+        medium.write(written)?;
+        std::fs::rename(&unfinished, path)?;
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+        Ok(medium)
+    }
+
+    /// What the regions hold that is whole, the newest first.
+    pub(super) fn read(&self) -> io::Result<Vec<Written>> {
+        let mut found = Vec::new();
+        for index in 0..2 {
+            let mut region = vec![0; REGION];
+            match self.file.read_exact_at(&mut region, offset(index)) {
+                Ok(()) => found.extend(decode(&region)),
+                // A file that was cut off.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+                Err(error) => return Err(error),
+            }
+        }
+        found.sort_by_key(|written| std::cmp::Reverse(written.generation));
+        Ok(found)
+    }
+
+    /// Whether both regions hold this.
+    pub(super) fn holds_twice(&self, written: &Written) -> io::Result<bool> {
+        let found = self.read()?;
+        Ok(found.len() == 2 && found.iter().all(|found| found == written))
+    }
+
+    /// Writes a generation to both regions, one after the other.
+    pub(super) fn write(&self, written: &Written) -> io::Result<()> {
+        let region = encode(written)?;
+        // The region of an even generation is the first: so that of the generation before is written last.
+        let first = usize::from(!written.generation.is_multiple_of(2));
+        for index in [first, 1_usize.saturating_sub(first)] {
+            self.file.write_all_at(&region, offset(index))?;
+            self.file.sync_data()?;
+        }
+        Ok(())
+    }
+
+    /// Whether both regions hold zeros alone.
+    pub(super) fn is_erased(&self) -> io::Result<bool> {
+        let mut both = vec![0xff; REGION.saturating_mul(2)];
+        match self.file.read_exact_at(&mut both, 0) {
+            Ok(()) => Ok(both.iter().all(|byte| *byte == 0)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Overwrites both regions with zeros.
+    pub(super) fn erase(&self) -> io::Result<()> {
+        for index in 0..2 {
+            self.file.write_all_at(&vec![0; REGION], offset(index))?;
+        }
+        self.file.sync_data()
+    }
+}
+
+fn offset(index: usize) -> u64 {
+    u64::try_from(index.saturating_mul(REGION)).unwrap_or(u64::MAX)
+}
+
+fn encode(written: &Written) -> io::Result<Vec<u8>> {
+    let content = &written.content;
+    let length = content.len().saturating_add(FIXED);
+    let (Ok(number), true) = (u32::try_from(content.len()), length <= REGION) else {
+        return Err(io::Error::other("more keys than the key file has room for"));
+    };
+    let mut region = Vec::with_capacity(REGION);
+    region.extend_from_slice(MAGIC);
+    region.extend_from_slice(&written.generation.to_be_bytes());
+    region.extend_from_slice(&number.to_be_bytes());
+    region.extend_from_slice(content);
+    let hash = Sha256::digest(&region);
+    region.extend_from_slice(&hash);
+    region.resize(REGION, 0);
+    Ok(region)
+}
+
+fn decode(region: &[u8]) -> Option<Written> {
+    let rest = region.strip_prefix(MAGIC)?;
+    let (generation, rest) = rest.split_first_chunk::<8>()?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let content = rest.get(..length)?;
+    let hash = rest.get(length..length.checked_add(HASH)?)?;
+    let end = length.checked_add(FIXED)?.checked_sub(HASH)?;
+    (Sha256::digest(region.get(..end)?).as_slice() == hash).then(|| Written {
+        generation: u64::from_be_bytes(*generation),
+        content: content.to_vec(),
+    })
+}
