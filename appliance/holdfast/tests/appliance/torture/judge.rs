@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Model;
-use super::operations::{Live, content};
+use super::operations::{Live, Publisher, content};
 use super::random::Random;
 use crate::appliance::Appliance;
 
@@ -33,13 +33,6 @@ fn site(appliance: &Appliance, model: &mut Model, random: &mut Random) -> Result
     let publisher = &mut model.publisher;
     let versions = json(appliance, &["site", "versions"])?;
     let versions = versions.as_array().cloned().unwrap_or_default();
-    for (number, _) in &publisher.stored {
-        if !versions.iter().any(|item| item["version"] == *number) {
-            return Err(format!(
-                "LOST: version {number} was answered and is not there"
-            ));
-        }
-    }
     let live = versions.iter().find(|item| item["live"] == true);
     let live = live.and_then(|item| item["version"].as_u64());
     let fits = |state: &Live| match (state.now, live) {
@@ -67,16 +60,13 @@ fn site(appliance: &Appliance, model: &mut Model, random: &mut Random) -> Result
         ));
     };
     publisher.live = now;
+    listed(publisher, &versions)?;
     if let Some((_, number)) = now.now {
         pages(appliance, number)?;
     }
     // What is not live is whole as well: one of them is shown, and the live one put back.
-    let others: Vec<_> = publisher
-        .stored
-        .iter()
-        .filter(|one| Some(**one) != now.now)
-        .copied()
-        .collect();
+    let mut others = publisher.kept();
+    others.retain(|one| Some(*one) != now.now);
     if let (Some(other), Some(live)) = (random.pick(&others).copied(), now.now) {
         json(appliance, &["site", "activate", &other.0.to_string()])?;
         pages(appliance, other.1)?;
@@ -84,6 +74,27 @@ fn site(appliance: &Appliance, model: &mut Model, random: &mut Random) -> Result
         publisher.live.before = Some(other);
     }
     Ok(())
+}
+
+/// Versions that must be there are there, and a version that is there was answered or is the live one: a push that was not
+/// answered either did nothing or made its version live.
+fn listed(publisher: &Publisher, versions: &[Value]) -> Result<(), String> {
+    let listed: Vec<_> = versions
+        .iter()
+        .filter_map(|item| item["version"].as_u64())
+        .collect();
+    for (number, _) in publisher.kept() {
+        if !listed.contains(&number) {
+            return Err(format!(
+                "LOST: version {number} was answered and is not there"
+            ));
+        }
+    }
+    let known = |number: &u64| publisher.stored.iter().any(|(known, _)| known == number);
+    match listed.iter().find(|number| !known(number)) {
+        Some(half) => Err(format!("HALF: version {half} is there and is not live")),
+        None => Ok(()),
+    }
 }
 
 fn pages(appliance: &Appliance, number: u64) -> Result<(), String> {
@@ -106,7 +117,19 @@ fn pages(appliance: &Appliance, number: u64) -> Result<(), String> {
     Ok(())
 }
 
-fn devices(appliance: &Appliance, model: &Model) -> Result<(), String> {
+fn devices(appliance: &Appliance, model: &mut Model) -> Result<(), String> {
+    if let Some(state) = model.devices.perhaps_revoked.take() {
+        // From here on it has to stay as it is.
+        match appliance.holdfast_as(&state, &["status"]).status.code() {
+            Some(0) => model.devices.enrolled.push(state),
+            Some(4) => model.devices.revoked.push(state),
+            code => {
+                return Err(format!(
+                    "HALF: {state} was perhaps revoked and got {code:?}"
+                ));
+            }
+        }
+    }
     for state in &model.devices.enrolled {
         if !appliance.holdfast_as(state, &["status"]).status.success() {
             return Err(format!("LOST: {state} was enrolled and is not known"));

@@ -23,8 +23,11 @@ const DEATHS: u64 = 3;
 /// Longest time from the first operation to the death, in milliseconds.
 const LONGEST: u64 = 1200;
 
+/// Versions kept by every second appliance, which removes old ones while it is killed; the others remove none.
+const FEW: usize = 2;
+const ALL: usize = 1000;
+
 /// What the appliance has answered, and what it was asked without an answer.
-#[derive(Default)]
 pub struct Model {
     publisher: Publisher,
     devices: Devices,
@@ -34,9 +37,9 @@ pub struct Model {
 /// Runs one seed; tells how many operations were answered, and what was lost.
 fn run(seed: u64) -> (Appliance, Result<usize, String>) {
     let mut random = Random::new(seed);
-    let lines = "\n[site]\nkeep_versions = 1000\n";
-    let mut appliance = Appliance::start_with(lines).enrolled();
-    let mut model = Model::default();
+    let keep = if seed % 2 == 0 { FEW } else { ALL };
+    let mut appliance = keeping(keep);
+    let mut model = Model::keeping(keep);
     let result = (0..DEATHS)
         .try_for_each(|_| {
             live_and_die(&mut appliance, &mut model, &mut random)?;
@@ -46,7 +49,20 @@ fn run(seed: u64) -> (Appliance, Result<usize, String>) {
     (appliance, result)
 }
 
+/// One that keeps so many of the newest versions.
+fn keeping(keep: usize) -> Appliance {
+    Appliance::start_with(&format!("\n[site]\nkeep_versions = {keep}\n")).enrolled()
+}
+
 impl Model {
+    fn keeping(keep: usize) -> Self {
+        Self {
+            publisher: Publisher::keeping(keep),
+            devices: Devices::default(),
+            keys: Keys::default(),
+        }
+    }
+
     fn parts(&mut self) -> [&mut (dyn Operations + Send); 3] {
         [&mut self.publisher, &mut self.devices, &mut self.keys]
     }
@@ -160,8 +176,8 @@ fn nothing_answered_is_lost_when_the_process_is_killed() {
 #[test]
 fn loss_is_seen() {
     for kind in 0..3 {
-        let mut appliance = Appliance::start().enrolled();
-        let (mut model, mut random) = (Model::default(), Random::new(kind));
+        let mut appliance = keeping(ALL);
+        let (mut model, mut random) = (Model::keeping(ALL), Random::new(kind));
         for part in model.parts() {
             assert!(part.next(&appliance, &mut random), "each is answered once");
         }

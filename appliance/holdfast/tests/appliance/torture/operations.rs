@@ -39,15 +39,16 @@ pub struct Live {
     pub before: Option<(u64, u64)>,
 }
 
-/// Pushes versions and changes which one is live.
-#[derive(Default)]
+/// Pushes versions and changes which one is live; the appliance removes old ones meanwhile.
 pub struct Publisher {
     /// As the last answer left it.
     pub live: Live,
     /// As an operation without an answer may have left it; a version's number is 0 until it is known.
     pub perhaps: Option<Live>,
-    /// Versions that were answered, with their content.
+    /// Versions that were answered or found, with their content; also those that were removed since.
     pub stored: Vec<(u64, u64)>,
+    /// How many of the newest versions the appliance keeps, beside the live one and the one before.
+    keep: usize,
     contents: u64,
     answered: usize,
 }
@@ -55,7 +56,7 @@ pub struct Publisher {
 impl Operations for Publisher {
     fn next(&mut self, appliance: &Appliance, random: &mut Random) -> bool {
         let to = match random.below(4) {
-            0 => random.pick(&self.stored).copied(),
+            0 => random.pick(&self.kept()).copied(),
             1 => self.live.before,
             _ => None,
         };
@@ -87,6 +88,29 @@ impl Operations for Publisher {
 }
 
 impl Publisher {
+    /// Of an appliance that keeps so many of the newest versions.
+    pub fn keeping(keep: usize) -> Self {
+        Self {
+            live: Live::default(),
+            perhaps: None,
+            stored: Vec::new(),
+            keep,
+            contents: 0,
+            answered: 0,
+        }
+    }
+
+    /// Versions that must be there: the newest, the live one and the one before.
+    pub fn kept(&self) -> Vec<(u64, u64)> {
+        let mut newest = self.stored.clone();
+        newest.sort_unstable();
+        let old = newest.len().saturating_sub(self.keep);
+        let held = |one: &(u64, u64)| [self.live.now, self.live.before].contains(&Some(*one));
+        let (older, newer) = newest.split_at(old);
+        let older = older.iter().filter(|one| held(one));
+        older.chain(newer).copied().collect()
+    }
+
     fn then(&self, to: (u64, u64)) -> Live {
         if Some(to) == self.live.now {
             return self.live;
@@ -124,6 +148,8 @@ pub struct Devices {
     pub enrolled: Vec<String>,
     /// Those that were revoked.
     pub revoked: Vec<String>,
+    /// One whose revocation was not answered, until the judge has seen whether it holds.
+    pub perhaps_revoked: Option<String>,
     next: usize,
     answered: usize,
 }
@@ -132,11 +158,12 @@ impl Operations for Devices {
     fn next(&mut self, appliance: &Appliance, random: &mut Random) -> bool {
         let done = match random.pick(&self.enrolled).cloned() {
             Some(state) if random.below(2) == 0 => {
-                // Without an answer it may be either, and is asked about no more.
                 self.enrolled.retain(|other| *other != state);
                 let done = accepted(appliance, &["device", "revoke", &state]);
                 if done {
                     self.revoked.push(state);
+                } else {
+                    self.perhaps_revoked = Some(state);
                 }
                 done
             }
