@@ -57,12 +57,10 @@ let
       name = "vm-${builtins.replaceStrings [ "_" ] [ "-" ] test}";
     })
     (builtins.filter (file: builtins.match ".*\\.rs" file != null) (builtins.attrNames (builtins.readDir ../vm-tests/tests))));
-  # The whole tamper matrix, cases that no check runs included: `nix run .#tamper`.
-  tamper = import ./app.nix {
-    inherit debian;
-    name = "tamper";
+  # A test with more cases than a check runs, for the host.
+  onHost = name: script: import ./app.nix {
+    inherit debian name script;
     tree = machineTree;
-    script = ./run/tamper.sh;
     env = {
       HOLDFAST_TESTS = tests;
       HOLDFAST_IMAGE = "${image}/disk.img";
@@ -75,9 +73,13 @@ let
       HOLDFAST_E2FSPROGS = debian.tree "root";
     };
   };
+  # The whole tamper matrix, cases that no check runs included: `nix run .#tamper`.
+  tamper = onHost "tamper" ./run/tamper.sh;
+  # As many power cuts as wanted: `nix run .#power-cut`.
+  power-cut = onHost "power-cut" ./run/power-cut.sh;
 in
 {
-  inherit tests tamper;
+  inherit tests tamper power-cut;
   checks = {
     kernel-hardening = import ./hardening/kernel.nix { inherit debian kernel uki; };
     unit-scores = import ./hardening/units.nix { inherit debian root; };

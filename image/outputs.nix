@@ -76,6 +76,7 @@ in
     formats = app "${formats.app}/bin/formats";
     torture = app "${torture.app}/bin/torture";
     tamper = app "${machines.tamper}/bin/tamper";
+    power-cut = app "${machines.power-cut}/bin/power-cut";
     reproduce = file "image/reproduce/reproduce";
     fetch = file "image/debian/fetch";
     relock = file "image/debian/relock";

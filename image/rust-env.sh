@@ -13,6 +13,3 @@ CONFIG
 # Bitcode beside the machine code, so that the one program in the image can be optimised as a whole.
 export RUSTFLAGS="-C embed-bitcode=yes -C target-feature=+crt-static -C relocation-model=pie -C link-arg=-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--build-id=none --remap-path-prefix=$vendor=/crates --remap-path-prefix=$PWD=/holdfast --cfg getrandom_backend=\"linux_getrandom\""
 export CFLAGS="-O2 -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -D_FORTIFY_SOURCE=3 -ffile-prefix-map=$vendor=/crates -ffile-prefix-map=$PWD=/holdfast"
-# The cryptographic library takes its seeds from the kernel, which mixes processor jitter in itself; gathering its own once
-# more costs each start 23 ms, and an emulated one ten times that.
-export AWS_LC_SYS_NO_JITTER_ENTROPY=1

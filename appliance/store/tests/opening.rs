@@ -10,6 +10,7 @@
 mod common;
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Barrier;
 
 use common::{BLOBS, keys, open, path, ring};
 use holdfast_store::{Batch, Error, Store};
@@ -54,6 +55,47 @@ fn second_opener_is_refused_while_the_first_lives() {
     store.start_writer().unwrap();
     drop(store);
     assert!(is_kept(&open(&folder)));
+}
+
+/// Locks are held by open files: threads that open the store meet as processes do.
+#[test]
+fn of_many_that_open_a_store_at_once_one_has_it() {
+    const OPENERS: usize = 8;
+    for round in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        // Every other time there is no store yet, and making it is part of the race.
+        let made = round % 2 == 0;
+        if made {
+            drop(filled(&folder));
+        }
+        let (begin, end) = (Barrier::new(OPENERS), Barrier::new(OPENERS));
+        let opened: Vec<_> = std::thread::scope(|scope| {
+            let openers: Vec<_> = (0..OPENERS)
+                .map(|_| {
+                    scope.spawn(|| {
+                        begin.wait();
+                        let opened = Store::open(path(&folder), ring(7));
+                        end.wait();
+                        opened
+                    })
+                })
+                .collect();
+            openers
+                .into_iter()
+                .map(|opener| opener.join().unwrap())
+                .collect()
+        });
+        let (stores, refused): (Vec<_>, Vec<_>) = opened.into_iter().partition(Result::is_ok);
+        assert_eq!(stores.len(), 1, "round {round}: {stores:?}, {refused:?}");
+        for refused in &refused {
+            assert!(matches!(refused, Err(Error::InUse(_))), "{refused:?}");
+        }
+        drop((stores, refused));
+        if !made {
+            drop(filled(&folder));
+        }
+        assert!(is_kept(&open(&folder)));
+    }
 }
 
 #[test]

@@ -112,6 +112,11 @@ impl Appliance {
         self.spawn();
         let start = Instant::now();
         while !self.answers() {
+            // One that was killed while it tried its sandbox leaves a child for a moment, which holds the socket.
+            let ended = self.process.as_mut().unwrap().try_wait().unwrap();
+            if ended.is_some() && self.log().contains("Address already in use") {
+                self.spawn();
+            }
             assert!(start.elapsed() < PATIENCE, "did not start: {}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
