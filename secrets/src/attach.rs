@@ -115,7 +115,7 @@ impl KeyRing {
         }
         let id = file.id();
         *self.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
-        self.replace(Keys::Held(tables));
+        self.replace(tables);
         Ok(id)
     }
 
@@ -200,7 +200,7 @@ impl KeyRing {
         let outcome = change(&mut changed)?;
         file.put_table(table, &changed)?;
         tables.insert(table.to_owned(), changed);
-        self.replace(Keys::Held(tables));
+        self.replace(tables);
         Ok(outcome)
     }
 
@@ -227,7 +227,7 @@ impl KeyRing {
     /// Those of the key file; the keys are forgotten all the same.
     pub fn destroy(&self) -> Result<(), Error> {
         let mut file = self.file();
-        self.replace(Keys::None);
+        self.forget();
         match file.take() {
             Some(file) => file.erase(),
             None => Err(Error::NoSlot),

@@ -8,14 +8,13 @@
 use std::ops::Bound;
 use std::sync::PoisonError;
 
-use holdfast_secrets::{Context, View, format};
+use holdfast_secrets::{Context, Plaintext, View, format};
 use redb::TableError;
-use zeroize::Zeroizing;
 
 use crate::engine::{Engine, Failure, definition};
 use crate::opening::OWN;
 use crate::record::VERSION_LEN;
-use crate::{Error, Table, keys, space};
+use crate::{Error, Table, keys};
 
 /// Most records and bytes of one batch; a record may be above.
 const BATCH_RECORDS: usize = 256;
@@ -85,7 +84,6 @@ impl Engine {
         after: Option<Vec<u8>>,
         done: &mut Resealing,
     ) -> Result<Option<Vec<u8>>, Error> {
-        space::check(&self.path, &[])?;
         if let Some(reason) = self.stopped.get() {
             return Err(Error::Stopped(reason.clone()));
         }
@@ -98,6 +96,9 @@ impl Engine {
         if old.is_empty() && table != OWN {
             return Ok(last);
         }
+        let bytes = old.iter().map(|(_, value)| value.len());
+        self.space
+            .check_resealing(bytes.fold(0, usize::saturating_add), old.len())?;
         let mut next = state.clone();
         let write = || -> Result<(), Failure> {
             let transaction = self.begin_write()?;
@@ -192,7 +193,7 @@ impl Engine {
             key,
             version: u16::from_be_bytes(*behind),
         };
-        let mut opened: Result<Zeroizing<Vec<u8>>, _> = Err(too_short());
+        let mut opened: Result<Plaintext, _> = Err(too_short());
         for view in views {
             opened = view.open(&context, sealed);
             if opened.is_ok() {

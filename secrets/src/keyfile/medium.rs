@@ -44,7 +44,12 @@ impl Medium {
     /// Opens the file of both regions.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
-        Ok(Self { file })
+        Ok(Self::of(file))
+    }
+
+    /// A file that is open already, perhaps for reading alone.
+    pub(super) fn of(file: File) -> Self {
+        Self { file }
     }
 
     /// Makes the file beside `path`, whole and durable, and gives it its name.

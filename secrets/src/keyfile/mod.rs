@@ -11,6 +11,7 @@
 //! Data keys are random, so none can be computed again once its wraps are gone.
 
 mod content;
+mod locked;
 mod medium;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub use content::ID_LEN;
 pub use content::Slot;
 use content::{Content, WrappedTable};
 pub(crate) use content::{LOOKUP_LEN, TableKeys};
+pub use locked::LockedKeyFile;
 use medium::{Medium, Written};
 
 use crate::Error;
@@ -98,12 +100,7 @@ impl KeyFile {
     ) -> Result<(Self, Tables), Error> {
         let io = |error: std::io::Error| failed(path, &error);
         let medium = Medium::open(path).map_err(io)?;
-        let newest = medium.read().map_err(io)?.into_iter().next();
-        let newest = match newest {
-            Some(newest) => newest,
-            None if medium.is_erased().map_err(io)? => return Err(Error::KeysDestroyed),
-            None => return Err(Error::KeyFileDamaged("neither of its two regions is whole")),
-        };
+        let newest = newest(&medium, io)?;
         let (content, body, code) = Content::parse(&newest.content)?;
         let mut secrets = BTreeMap::new();
         let mut master = None;
@@ -286,6 +283,15 @@ impl TableKeys {
             lookup: Zeroizing::new(*self.lookup),
             epochs: self.epochs.clone(),
         }
+    }
+}
+
+/// The newest generation that is whole; `io` makes an error of the system's.
+fn newest(medium: &Medium, io: impl Fn(std::io::Error) -> Error) -> Result<Written, Error> {
+    match medium.read().map_err(&io)?.into_iter().next() {
+        Some(newest) => Ok(newest),
+        None if medium.is_erased().map_err(&io)? => Err(Error::KeysDestroyed),
+        None => Err(Error::KeyFileDamaged("neither of its two regions is whole")),
     }
 }
 

@@ -164,6 +164,8 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
         listeners.extend(passed.take_tcp_listener(index)?);
     }
     let (console, machine) = Console::connect()?;
+    // Beside what follows, since both take a second on a slow machine. What was passed is in this process's hands alone by now.
+    let trial = started::Trial::begin(data);
     let server = Server::open(store.clone(), settings, Arc::new(clock), listeners, machine)?;
     write_records_at_panic(&server);
     let notify = Notify::connect()?;
@@ -171,7 +173,7 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
     // Read before the sandbox, which hides the control groups that limit it.
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
 
-    started::enter_sandbox(&data)?;
+    started::enter_sandbox(trial)?;
 
     // With one processor, threads that pass work to each other would only cost.
     let mut builder = if threads > 1 {
