@@ -182,6 +182,14 @@ impl Appliance {
         kill_process(Pid::from_child(process), Signal::KILL).unwrap();
     }
 
+    /// Ends it at once, if it still runs.
+    pub fn end(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+
     /// Takes note that it is dead.
     pub fn reap(&mut self) {
         self.process.take().unwrap().wait().unwrap();

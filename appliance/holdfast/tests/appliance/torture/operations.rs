@@ -133,7 +133,7 @@ impl Publisher {
         let output = appliance.holdfast(&["site", "push", site.to_str().unwrap(), "--json"]);
         let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         let version = told["version"].as_u64().unwrap_or(0);
-        let done = output.status.success() && version > 0;
+        let done = answered(&output) && version > 0;
         if done {
             self.stored.push((version, content_number));
         }
@@ -150,6 +150,10 @@ pub struct Devices {
     pub revoked: Vec<String>,
     /// One whose revocation was not answered, until the judge has seen whether it holds.
     pub perhaps_revoked: Option<String>,
+    /// One whose enrolment was not answered, until the judge has seen whether it is there.
+    pub perhaps_enrolled: Option<String>,
+    /// Those that were found enrolled without an answer, and revoked by the judge.
+    pub unknown_revoked: Vec<String>,
     next: usize,
     answered: usize,
 }
@@ -182,7 +186,7 @@ impl Devices {
     fn enrol(&mut self, appliance: &Appliance) -> bool {
         let output = appliance.holdfast(&["device", "add", "--json"]);
         let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        let Some(code) = told["code"].as_str() else {
+        let (true, Some(code)) = (answered(&output), told["code"].as_str()) else {
             return false;
         };
         let state = format!("device-{}", self.next);
@@ -197,9 +201,10 @@ impl Devices {
             "--name",
             &state,
         ];
-        let done = appliance.holdfast_as(&state, &enrol).status.success();
-        if done {
-            self.enrolled.push(state);
+        let done = answered(&appliance.holdfast_as(&state, &enrol));
+        match done {
+            true => self.enrolled.push(state),
+            false => self.perhaps_enrolled = Some(state),
         }
         done
     }
@@ -234,8 +239,52 @@ impl Operations for Keys {
     }
 }
 
+/// Verifies the store while it is written to, and has its file made smaller at the next start.
+#[derive(Default)]
+pub struct Upkeep {
+    /// What a verification found altered, where nobody has altered anything.
+    pub altered: Option<String>,
+    answered: usize,
+}
+
+impl Operations for Upkeep {
+    fn next(&mut self, appliance: &Appliance, random: &mut Random) -> bool {
+        std::thread::sleep(std::time::Duration::from_millis(random.below(400)));
+        let done = if random.below(3) == 0 {
+            accepted(appliance, &["store", "compact"])
+        } else {
+            let output = appliance.holdfast(&["store", "verify"]);
+            if output.status.code() == Some(ALTERED) {
+                self.altered = Some(String::from_utf8_lossy(&output.stderr).into_owned());
+            }
+            answered(&output)
+        };
+        self.answered += usize::from(done);
+        done
+    }
+
+    fn answered(&self) -> usize {
+        self.answered
+    }
+}
+
+/// Exit code of the command line: what is stored is not what was committed.
+const ALTERED: i32 = 5;
+/// Exit code: the appliance refused.
+const REFUSED: i32 = 4;
+
 /// Whether the appliance did it.
 fn accepted(appliance: &Appliance, arguments: &[&str]) -> bool {
-    let output: Output = appliance.holdfast(arguments);
+    answered(&appliance.holdfast(arguments))
+}
+
+/// Whether this was answered by a deed. A refusal is told, since it is not what an appliance that dies does.
+fn answered(output: &Output) -> bool {
+    if output.status.code() == Some(REFUSED) {
+        println!(
+            "refused: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
     output.status.success()
 }
