@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::appliance::Appliance;
+use crate::appliance::{Appliance, IN_USE};
 use judge::{events, judge};
 use moment::Moment;
 use operations::{Devices, Keys, Operations, Publisher, Upkeep};
@@ -118,8 +118,8 @@ fn live_and_die(
     let started = catch_unwind(AssertUnwindSafe(|| appliance.boot()));
     started.map_err(|_| {
         let log = appliance.log();
-        // Another program of this computer listens there now: nothing is said about the store.
-        let ours = log.contains("Address already in use");
+        // Another program of this computer listens there, or holds the store: nothing is said about what is in it.
+        let ours = IN_USE.iter().any(|text| log.contains(text));
         let verdict = if ours { HARNESS } else { "LOST" };
         format!("{verdict}: it does not start again: {log}")
     })
