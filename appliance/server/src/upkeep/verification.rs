@@ -104,6 +104,9 @@ fn work(shared: &Arc<Shared>, runtime: &tokio::runtime::Handle) {
             } else if found.unopened_records > 0 {
                 let reason = format!("{} records do not open", found.unopened_records);
                 record::note(&shared.records, "store-damaged", &reason);
+                for record in &found.unopened {
+                    shared.site.note_unopened(&record.table, &record.stored_key);
+                }
             }
             let unread: Vec<_> = found
                 .unread
