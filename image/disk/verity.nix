@@ -16,7 +16,7 @@ debian.run {
     # Partition ids from the root hash, as the Discoverable Partitions Specification does: no other content can bear them.
     data=$(uuid "''${hash:0:32}") tree=$(uuid "''${hash:32:32}")
     cat > cmdline <<LINE
-    dm-mod.create="root,,0,ro,0 $((blocks * 8)) verity 1 PARTUUID=$data PARTUUID=$tree 4096 4096 $blocks 1 sha256 $hash $salt 2 panic_on_corruption panic_on_error" dm-mod.waitfor=PARTUUID=$data,PARTUUID=$tree root=/dev/dm-0 rootfstype=erofs ro init=/usr/lib/systemd/systemd panic=10 mitigations=auto,nosmt page_alloc.shuffle=1 hardened_usercopy=1 console=ttyS0,115200 systemd.import_credentials=no systemd.machine_id=firmware systemd.gpt_auto=no systemd.default_device_timeout_sec=30 holdfast.end
+    dm-mod.create="root,,0,ro,0 $((blocks * 8)) verity 1 PARTUUID=$data PARTUUID=$tree 4096 4096 $blocks 1 sha256 $hash $salt 2 panic_on_corruption panic_on_error" dm-mod.waitfor=PARTUUID=$data,PARTUUID=$tree root=/dev/dm-0 rootfstype=erofs ro init=/usr/lib/systemd/systemd panic=10 mitigations=auto,nosmt page_alloc.shuffle=1 hardened_usercopy=1 sysctl.vm.memfd_noexec=2 sysctl.kernel.kptr_restrict=2 sysctl.kernel.yama.ptrace_scope=3 console=ttyS0,115200 systemd.import_credentials=no systemd.machine_id=firmware systemd.gpt_auto=no systemd.default_device_timeout_sec=30 holdfast.end
     LINE
     tr -d '\n' < cmdline | sed 's/^ *//; s/ *$//' > "$out/cmdline"
     [ $(stat -c %s "$out/cmdline") -lt 1500 ]

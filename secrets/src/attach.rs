@@ -7,8 +7,9 @@ use std::sync::{MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::keyfile::{ID_LEN, KeyFile, Slot, Tables};
+use crate::keyfile::{ID_LEN, KeyFile, Slot, TableKeys, Tables};
 use crate::provider::{Kind, RecoveryKey};
+use crate::ready::OWN;
 use crate::ring::{KeyRing, Keys, derived_table};
 use crate::wrap::fresh;
 
@@ -88,14 +89,27 @@ impl KeyRing {
         };
         match belongs {
             Belongs::To(id) if *id != file.id() => return Err(Error::KeyFileForeign),
-            // The key file was made, and then the machine stopped before the store knew of it.
+            // The key file was made, and then the machine stopped before the store knew of it. No table has keys of its own
+            // alone then: that of a raised store has, so that nobody can put its format back and have new sums made.
             Belongs::Derived(_) if exists => {
+                let names: Vec<_> = tables.keys().filter(|name| *name != OWN).cloned().collect();
+                for (name, derived) in self.derived(Belongs::Derived(&names))? {
+                    let first = |keys: &TableKeys| keys.epochs.first().cloned();
+                    let stands = tables.get(&name).and_then(first);
+                    if stands.is_none() || stands != first(&derived) {
+                        return Err(Error::KeyFileForeign);
+                    }
+                }
                 for (name, keys) in self.derived(belongs)? {
                     if let Entry::Vacant(place) = tables.entry(name) {
                         file.put_table(place.key(), &keys)?;
                         place.insert(keys);
                     }
                 }
+            }
+            // Whoever made a store with records in it made keys for their tables too.
+            Belongs::New if tables.keys().any(|name| name != OWN) => {
+                return Err(Error::StoreGone(path.to_owned()));
             }
             _ => {}
         }
@@ -115,7 +129,7 @@ impl KeyRing {
         }
         let id = file.id();
         *self.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
-        self.replace(Keys::Held(tables));
+        self.replace(tables);
         Ok(id)
     }
 
@@ -132,6 +146,12 @@ impl KeyRing {
             .iter()
             .map(|name| (name.clone(), derived_table(root, name)));
         Ok(tables.collect())
+    }
+
+    /// Whether a write of the key file has failed, so that it has to be opened anew before keys can change.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.file().as_ref().is_some_and(KeyFile::is_broken)
     }
 
     /// What people may know of the keys.
@@ -200,7 +220,7 @@ impl KeyRing {
         let outcome = change(&mut changed)?;
         file.put_table(table, &changed)?;
         tables.insert(table.to_owned(), changed);
-        self.replace(Keys::Held(tables));
+        self.replace(tables);
         Ok(outcome)
     }
 
@@ -227,7 +247,7 @@ impl KeyRing {
     /// Those of the key file; the keys are forgotten all the same.
     pub fn destroy(&self) -> Result<(), Error> {
         let mut file = self.file();
-        self.replace(Keys::None);
+        self.forget();
         match file.take() {
             Some(file) => file.erase(),
             None => Err(Error::NoSlot),

@@ -84,6 +84,12 @@ pub enum Error {
         "the key file {0} is missing, and without it nothing in the store can be read; restore it from a backup"
     )]
     KeyFileMissing(std::path::PathBuf),
+    /// The keys of a used store are there, and the store is not.
+    #[error(
+        "the store beside the key file {0} is missing or empty, though it had records; restore it from a backup, or give the \
+         machine an empty data disk to begin anew"
+    )]
+    StoreGone(std::path::PathBuf),
     /// None of the given secrets opens the key file.
     #[error(
         "none of the given keys opens the key file; pass the root key that the store was made with, or its recovery key as \

@@ -134,8 +134,8 @@ impl Cost {
     };
     /// Neither a typing error on the disk nor an attacker may ask for more.
     const MOST: Self = Self {
-        memory: 1 << 20,
-        passes: 64,
+        memory: 256 << 10,
+        passes: 16,
     };
 }
 

@@ -25,22 +25,20 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::derive::{derive, expand, extract, sized};
-use crate::format::{self, NONCE_LEN, OVERHEAD, SALT_LEN, Suite};
+use crate::format::{self, HEADER_LEN, NONCE_LEN, OVERHEAD, SALT_LEN, Suite};
 use crate::keyfile::{self, KeyFile, LOOKUP_LEN, TableKeys, Tables};
 use crate::provider::{CHECK_LEN, RootKeyProvider};
+use crate::ready::{self, OWN, Ready, ReadyTables};
 use crate::wrap::Key;
-use crate::{Error, RootKey, cipher};
+use crate::{Error, Plaintext, RootKey, cipher};
 
-/// The store's own table.
-const OWN: &str = "_holdfast";
 /// The epoch of a table's first key.
 const FIRST_EPOCH: u32 = 1;
+const NO_KEY: Error = Error::KeyFileDamaged("a table has no key");
 
 /// Where a value belongs. It opens there and nowhere else.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +79,7 @@ pub(crate) enum Keys {
     /// Derived from this, in the first epoch alone.
     Derived(Key),
     /// Held by the key file.
-    Held(Tables),
+    Held(ReadyTables),
     /// There was no root key to derive from, or they were destroyed.
     None,
 }
@@ -131,9 +129,14 @@ impl KeyRing {
     /// # Errors
     /// [`Error::Random`] if the kernel gives no random bytes, [`Error::TooLong`] beyond what the cipher allows (64 GiB).
     pub fn seal(&self, context: &Context<'_>, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut salt = [0; SALT_LEN];
-        getrandom::fill(&mut salt).map_err(Error::Random)?;
-        self.seal_with(context, plaintext, &salt)
+        // Both at once: asking the kernel costs more than the bytes.
+        let mut random = [0; SALT_LEN + NONCE_LEN];
+        getrandom::fill(&mut random).map_err(Error::Random)?;
+        let (mut salt, mut nonce) = ([0; SALT_LEN], [0; NONCE_LEN]);
+        let (first, second) = random.split_at(SALT_LEN);
+        salt.copy_from_slice(first);
+        nonce.copy_from_slice(second);
+        self.seal_with(context, plaintext, &salt, &nonce)
     }
 
     /// Seals what was [opened](KeyRing::open) anew, under the table's newest key: with the same salt, so that it stays the
@@ -147,7 +150,9 @@ impl KeyRing {
         plaintext: &[u8],
         sealed: &[u8],
     ) -> Result<Vec<u8>, Error> {
-        self.seal_with(context, plaintext, &format::salt(sealed)?)
+        let mut nonce = [0; NONCE_LEN];
+        getrandom::fill(&mut nonce).map_err(Error::Random)?;
+        self.seal_with(context, plaintext, &format::salt(sealed)?, &nonce)
     }
 
     fn seal_with(
@@ -155,24 +160,27 @@ impl KeyRing {
         context: &Context<'_>,
         plaintext: &[u8],
         salt: &[u8; SALT_LEN],
+        nonce: &[u8; NONCE_LEN],
     ) -> Result<Vec<u8>, Error> {
-        let (epoch, table) = self.newest(context.table)?;
+        let (epoch, key) = self
+            .look(context.table, |ready| {
+                let epoch = ready.newest()?;
+                Some((epoch, ready.value_key(epoch, self.suite, salt)?))
+            })?
+            .ok_or(NO_KEY)?;
         let header = format::header(self.suite, epoch);
-        let mut nonce = [0; NONCE_LEN];
-        getrandom::fill(&mut nonce).map_err(Error::Random)?;
 
         let mut sealed = Vec::with_capacity(plaintext.len().saturating_add(OVERHEAD));
         sealed.extend_from_slice(&header);
         sealed.extend_from_slice(salt);
-        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(nonce);
         let start = sealed.len();
         sealed.extend_from_slice(plaintext);
 
         let too_long = |_| Error::TooLong(plaintext.len());
-        let key = value_key(&table, self.suite, salt);
         let associated = associated_data(&header, context);
         let (_, body) = sealed.split_at_mut(start);
-        let tag = cipher::encrypt(self.suite, &key, &nonce, &associated, body).map_err(too_long)?;
+        let tag = cipher::encrypt(self.suite, &key, nonce, &associated, body).map_err(too_long)?;
         sealed.extend_from_slice(&tag);
         Ok(sealed)
     }
@@ -181,7 +189,7 @@ impl KeyRing {
     ///
     /// # Errors
     /// As [`View::open`].
-    pub fn open(&self, context: &Context<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+    pub fn open(&self, context: &Context<'_>, sealed: &[u8]) -> Result<Plaintext, Error> {
         self.view().open(context, sealed)
     }
 
@@ -197,7 +205,7 @@ impl KeyRing {
     /// # Errors
     /// As [`KeyRing::seal`], for a table that has no keys yet.
     pub fn newest_epoch(&self, table: &str) -> Result<u32, Error> {
-        self.newest(table).map(|(epoch, _)| epoch)
+        self.look(table, Ready::newest)?.ok_or(NO_KEY)
     }
 
     /// The keyed hash under which a record is filed whose name would tell something (HMAC-SHA256). The same for the
@@ -206,11 +214,7 @@ impl KeyRing {
     /// # Errors
     /// As [`KeyRing::seal`], for a table that has no keys yet.
     pub fn lookup(&self, table: &str, value: &[u8]) -> Result<[u8; 32], Error> {
-        let key = self.lookup_key(table)?;
-        // As long as a block of SHA-256, so that HMAC takes it as it is (RFC 2104, section 3).
-        let mut mac = <Hmac<Sha256> as KeyInit>::new((&*key).into());
-        mac.update(value);
-        Ok(mac.finalize().into_bytes().into())
+        self.look(table, |ready| ready.lookup(value))
     }
 
     /// The keyed digest of one record, by which a table's multiset hash counts it (HMAC-SHA256 of the parts, each with its
@@ -220,17 +224,11 @@ impl KeyRing {
     /// # Errors
     /// As [`KeyRing::seal`], if the store's own table has no keys yet.
     pub fn record_digest(&self, table: &str, parts: &[&[u8]]) -> Result<[u8; 32], Error> {
-        // Nothing else is looked up in that table, so no look-up hash is a key of digests.
-        let own = self.lookup_key(OWN)?;
-        let mut key = Zeroizing::new([0; LOOKUP_LEN]);
-        let info = [sized(b"record digest"), sized(table.as_bytes())];
-        let prk = extract(b"holdfast record digests 1", own.as_slice());
-        expand(&prk, &[&info.concat()], key.as_mut_slice());
-        let mut mac = <Hmac<Sha256> as KeyInit>::new((&*key).into());
-        for part in parts {
-            mac.update(&sized(part));
+        if let Some(Some(digest)) = self.view().look(table, &|ready| ready.digest(parts))? {
+            return Ok(digest);
         }
-        Ok(mac.finalize().into_bytes().into())
+        let own = self.look(OWN, |ready| ready.keys().lookup.clone())?;
+        Ok(ready::digest(ready::digests(&own, table), parts))
     }
 
     /// A value that tells this root key from others and reveals nothing of it; stores of format 1 hold it in the
@@ -253,19 +251,8 @@ impl KeyRing {
             .is_some_and(|check| check.as_slice().ct_eq(stored).into())
     }
 
-    fn newest(&self, table: &str) -> Result<(u32, Key), Error> {
-        self.look(table, |keys| {
-            keys.epochs.last().map(|(epoch, key)| (*epoch, key.clone()))
-        })?
-        .ok_or(Error::KeyFileDamaged("a table has no key"))
-    }
-
-    fn lookup_key(&self, table: &str) -> Result<Zeroizing<[u8; LOOKUP_LEN]>, Error> {
-        self.look(table, |keys| keys.lookup.clone())
-    }
-
     /// Looks at a table's keys, which are made if there are none.
-    fn look<T>(&self, table: &str, what: impl Fn(&TableKeys) -> T) -> Result<T, Error> {
+    fn look<T>(&self, table: &str, what: impl Fn(&Ready) -> T) -> Result<T, Error> {
         if let Some(seen) = self.view().look(table, &what)? {
             return Ok(seen);
         }
@@ -278,15 +265,23 @@ impl KeyRing {
         }
         let made = keyfile::new_table()?;
         file.put_table(table, &made)?;
-        let seen = what(&made);
         let mut tables = view.tables();
         tables.insert(table.to_owned(), made);
-        self.replace(Keys::Held(tables));
-        Ok(seen)
+        self.replace(tables);
+        self.view().look(table, &what)?.ok_or(NO_KEY)
     }
 
     /// Uses these keys from now on; who calls it holds `file`.
-    pub(crate) fn replace(&self, keys: Keys) {
+    pub(crate) fn replace(&self, tables: Tables) {
+        self.set(Keys::Held(ready::all(tables)));
+    }
+
+    /// Forgets every key; who calls it holds `file`.
+    pub(crate) fn forget(&self) {
+        self.set(Keys::None);
+    }
+
+    fn set(&self, keys: Keys) {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 }
@@ -307,18 +302,14 @@ impl View {
     /// # Errors
     /// [`Error::NotAuthentic`] if the value was altered or belongs elsewhere; the other variants if its fixed fields
     /// name something unknown. Nothing of the plaintext is given out then.
-    pub fn open(&self, context: &Context<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+    pub fn open(&self, context: &Context<'_>, sealed: &[u8]) -> Result<Plaintext, Error> {
         let parts = format::split(sealed)?;
-        let of_epoch = |keys: &TableKeys| {
-            let found = keys.epochs.iter().find(|(epoch, _)| *epoch == parts.epoch);
-            found.map(|(_, key)| key.clone())
-        };
-        let table = self.look(context.table, &of_epoch)?.flatten();
-        let table = table.ok_or(Error::UnknownEpoch(parts.epoch))?;
+        let of_value = |ready: &Ready| ready.value_key(parts.epoch, parts.suite, parts.salt);
+        let key = self.look(context.table, &of_value)?.flatten();
+        let key = key.ok_or(Error::UnknownEpoch(parts.epoch))?;
         let header = format::header(parts.suite, parts.epoch);
-        let key = value_key(&table, parts.suite, parts.salt);
         let associated = associated_data(&header, context);
-        let mut plaintext = Zeroizing::new(parts.ciphertext.to_vec());
+        let mut plaintext = Plaintext::from(parts.ciphertext.to_vec());
         cipher::decrypt(
             parts.suite,
             &key,
@@ -332,10 +323,10 @@ impl View {
     }
 
     /// Looks at a table's keys, if it has any.
-    fn look<T>(&self, table: &str, what: &impl Fn(&TableKeys) -> T) -> Result<Option<T>, Error> {
+    fn look<T>(&self, table: &str, what: &impl Fn(&Ready) -> T) -> Result<Option<T>, Error> {
         match &*self.0 {
             Keys::Held(tables) => Ok(tables.get(table).map(what)),
-            Keys::Derived(root) => Ok(Some(what(&derived_table(root, table)))),
+            Keys::Derived(root) => Ok(Some(what(&Ready::of(derived_table(root, table))))),
             Keys::None => Err(Error::NoSlot),
         }
     }
@@ -345,7 +336,7 @@ impl View {
         match &*self.0 {
             Keys::Held(tables) => tables
                 .iter()
-                .map(|(name, keys)| (name.clone(), keys.copy()))
+                .map(|(name, keys)| (name.clone(), keys.keys().copy()))
                 .collect(),
             Keys::Derived(_) | Keys::None => Tables::new(),
         }
@@ -375,10 +366,6 @@ pub(crate) fn derived_table(root: &Key, table: &str) -> TableKeys {
     }
 }
 
-fn value_key(table: &Key, suite: Suite, salt: &[u8; SALT_LEN]) -> Key {
-    derive(table, &[&sized(b"value"), &[suite as u8], salt])
-}
-
 impl std::fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("KeyRing")
@@ -387,13 +374,20 @@ impl std::fmt::Debug for KeyRing {
     }
 }
 
-fn associated_data(header: &[u8], context: &Context<'_>) -> Vec<u8> {
-    [
-        b"holdfast sealed value\0".as_slice(),
-        header,
-        &sized(context.table.as_bytes()),
-        &sized(context.key),
-        &context.version.to_be_bytes(),
-    ]
-    .concat()
+fn associated_data(header: &[u8; HEADER_LEN], context: &Context<'_>) -> Vec<u8> {
+    let label = b"holdfast sealed value\0".as_slice();
+    let names = context.table.len().saturating_add(context.key.len());
+    // Two lengths, and the version.
+    let fixed = label.len().saturating_add(HEADER_LEN).saturating_add(10);
+    let mut data = Vec::with_capacity(names.saturating_add(fixed));
+    data.extend_from_slice(label);
+    data.extend_from_slice(header);
+    for name in [context.table.as_bytes(), context.key] {
+        // As in [`sized`], without a copy of it.
+        let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
+        data.extend_from_slice(&length.to_be_bytes());
+        data.extend_from_slice(name);
+    }
+    data.extend_from_slice(&context.version.to_be_bytes());
+    data
 }

@@ -10,7 +10,7 @@
 use std::path::Path;
 
 use holdfast_secrets::{
-    Belongs, Context, Cost, Error, KeyRing, Kind, Passphrase, RecoveryKey, RootKey,
+    Belongs, Context, Cost, Error, KeyRing, Kind, LockedKeyFile, Passphrase, RecoveryKey, RootKey,
     RootKeyProvider, Suite,
 };
 
@@ -104,22 +104,41 @@ fn derived_keys_are_taken_over_and_the_root_key_alone_gives_them_no_more() {
     let id = after.attach(&path, Belongs::Derived(&tables)).unwrap();
     assert!(opens(&after, &sealed));
     assert_eq!(after.lookup("devices", b"laptop").unwrap(), name);
-    // Another table's keys are new ones.
-    assert_ne!(
-        after.lookup("people", b"ann").unwrap(),
-        before.lookup("people", b"ann").unwrap()
-    );
     // A stop between the making of the key file and the store's knowing of it.
     let again = ring(1);
     assert_eq!(again.attach(&path, Belongs::Derived(&tables)).unwrap(), id);
     assert!(opens(&again, &sealed));
 
+    // Another table's keys are new ones.
+    assert_ne!(
+        after.lookup("people", b"ann").unwrap(),
+        before.lookup("people", b"ann").unwrap()
+    );
+    // A store that is in use is not taken for one that is being raised.
+    let again = ring(1).attach(&path, Belongs::Derived(&tables));
+    assert!(matches!(again, Err(Error::KeyFileForeign)), "{again:?}");
     after.begin_epoch("devices").unwrap();
     after.end_epochs("devices").unwrap();
     assert!(matches!(
         after.open(&HERE, &sealed),
         Err(Error::UnknownEpoch(1))
     ));
+    let again = ring(1).attach(&path, Belongs::Derived(&tables));
+    assert!(matches!(again, Err(Error::KeyFileForeign)), "{again:?}");
+}
+
+#[test]
+fn keys_of_a_used_store_are_not_given_to_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.keys");
+    let first = ring(1);
+    first.attach(&path, Belongs::New).unwrap();
+    // A stop before the store was there.
+    let again = ring(1);
+    again.attach(&path, Belongs::New).unwrap();
+    again.seal(&HERE, b"secret").unwrap();
+    let gone = ring(1).attach(&path, Belongs::New);
+    assert!(matches!(gone, Err(Error::StoreGone(_))), "{gone:?}");
 }
 
 #[test]
@@ -311,4 +330,52 @@ fn altered_and_mixed_files_are_refused() {
         let opened = ring(1).attach(&path, Belongs::To(&id));
         assert_eq!(opened.is_ok(), length >= half, "{length}");
     }
+}
+
+fn locked(path: &Path) -> Result<LockedKeyFile, Error> {
+    LockedKeyFile::read(std::fs::File::open(path).unwrap(), path)
+}
+
+#[test]
+fn who_has_no_key_can_ask_whether_one_opens_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.keys");
+    let phrase = |text: &str| Passphrase::new(text, CHEAP).unwrap();
+    let ring = by(phrase("six words that nobody would guess"));
+    made(&path, &ring);
+    let recovery = ring.new_recovery_key().unwrap();
+    let before = std::fs::read(&path).unwrap();
+
+    let file = locked(&path).unwrap();
+    assert_eq!(file.kinds(), [Kind::Passphrase, Kind::Recovery]);
+    let opens = |provider: &dyn RootKeyProvider| file.opens(provider).unwrap();
+    assert!(opens(&phrase(" six words that nobody would guess\r\n")));
+    assert!(!opens(&phrase("six words that nobody would say")));
+    assert!(opens(&RecoveryKey::parse(&recovery).unwrap()));
+    assert!(!opens(&RecoveryKey::generate().unwrap()));
+    assert!(!opens(&root(1)));
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert!(!format!("{file:?}").contains("wrapped"));
+
+    // What was altered by somebody without the keys is found out, though the slot itself opens.
+    let mut altered = before.clone();
+    for region in [0, 64 << 10] {
+        let length = u32::from_be_bytes(altered[region + 24..region + 28].try_into().unwrap());
+        let end = region + 28 + length as usize;
+        // The last byte of the code over the content; the sum over the region is made to fit.
+        altered[end - 1] ^= 1;
+        let sum = <sha2::Sha256 as sha2::Digest>::digest(&altered[region..end]);
+        altered[end..end + 32].copy_from_slice(&sum);
+    }
+    std::fs::write(&path, &altered).unwrap();
+    let why = locked(&path)
+        .unwrap()
+        .opens(&phrase("six words that nobody would guess"));
+    assert!(matches!(why, Err(Error::KeyFileDamaged(_))), "{why:?}");
+
+    std::fs::write(&path, &before[..100]).unwrap();
+    assert!(matches!(locked(&path), Err(Error::KeyFileDamaged(_))));
+    std::fs::write(&path, &before).unwrap();
+    ring.destroy().unwrap();
+    assert!(matches!(locked(&path), Err(Error::KeysDestroyed)));
 }

@@ -29,6 +29,12 @@ impl Configuration {
         self
     }
 
+    /// What opens the data is typed on the console.
+    pub fn typed(mut self) -> Self {
+        self.more += "[data]\nunlock = \"console\"\n";
+        self
+    }
+
     /// A static network.
     pub fn address(mut self, addresses: &[&str], gateway: &str) -> Self {
         self.more += &format!("[network]\naddress = {addresses:?}\ngateway = [{gateway:?}]\n");

@@ -98,6 +98,27 @@ impl Console {
         })
     }
 
+    /// Waits until `count` lines hold `text`, from the start on.
+    ///
+    /// # Panics
+    /// With the end of the console, when there are not so many within `limit`.
+    pub fn wait_count(&self, text: &str, count: usize, limit: Duration) {
+        let end = Instant::now() + limit;
+        loop {
+            let lines = self.lines();
+            let found = lines.iter().filter(|line| line.text.contains(text)).count();
+            if found >= count {
+                return;
+            }
+            assert!(
+                Instant::now() < end,
+                "`{text}` is on the console {found} times after {limit:?}, not {count}:\n{}",
+                self.tail(80)
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Whether a line holds `text`.
     pub fn has(&self, text: &str) -> bool {
         self.find(&[text], Duration::ZERO).is_some()

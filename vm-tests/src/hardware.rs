@@ -39,7 +39,11 @@ pub fn arguments(spec: &Spec, acceleration: Acceleration) -> Vec<String> {
         "-drive",
         &format!("if=pflash,unit=1,format=raw,file={}", at("vars.fd")),
     ]);
-    add(&["-chardev", &format!("file,id=serial,path={}", at("serial"))]);
+    let mut serial = format!("file,id=serial,path={}", at("serial"));
+    if spec.typing {
+        serial += &format!(",input-path={}", at("keys"));
+    }
+    add(&["-chardev", &serial]);
     add(&["-serial", "chardev:serial"]);
     add(&["-qmp", &format!("unix:{},server=on,wait=off", at("qmp"))]);
     add(&[

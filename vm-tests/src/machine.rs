@@ -1,11 +1,17 @@
 //! A running QEMU: q35 with SMM, Secure Boot firmware, a TPM 2.0, a serial port.
 
 use crate::{
-    Console, Spec, acceleration::Acceleration, console::Line, hardware::arguments, limit,
-    program::Running, qmp::Qmp,
+    Console, Spec,
+    acceleration::Acceleration,
+    console::Line,
+    hardware::arguments,
+    limit,
+    program::{Running, run},
+    qmp::Qmp,
 };
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
+    io::Write,
     net::TcpListener,
     os::unix::net::UnixStream,
     path::Path,
@@ -28,6 +34,8 @@ pub struct Machine {
     pub qmp: Qmp,
     /// The port at 127.0.0.1 that leads to its port 443.
     pub port: u16,
+    /// What is typed at the serial console, where somebody can.
+    keys: Option<File>,
     // Ended in this order.
     qemu: Running,
     _tpm: Running,
@@ -48,7 +56,7 @@ impl Machine {
     /// Switches `spec` on, or gives none when QEMU ends at once.
     pub fn try_start(spec: &Spec, acceleration: Acceleration) -> Option<Self> {
         let at = |name: &str| spec.folder.join(name);
-        for name in ["serial", "qmp", "tpm.sock"] {
+        for name in ["serial", "qmp", "tpm.sock", "keys"] {
             // Left by an earlier boot.
             let _ = fs::remove_file(at(name));
         }
@@ -64,6 +72,7 @@ impl Machine {
                 .stderr(Stdio::null()),
         );
         wait_for_file(&at("tpm.sock"));
+        let keys = spec.typing.then(|| keyboard(&at("keys")));
         let log = File::create(at("qemu.log")).expect("the temporary folder takes a file");
         let mut command = Command::new("qemu-system-x86_64");
         command
@@ -77,6 +86,7 @@ impl Machine {
             console,
             qmp,
             port: spec.port,
+            keys,
             qemu,
             _tpm: tpm,
         })
@@ -110,6 +120,16 @@ impl Machine {
     pub fn boot_time(&self) -> Duration {
         let first = self.console.wait(&["Linux version"], Duration::ZERO).at;
         self.wait_serving().at.saturating_duration_since(first)
+    }
+
+    /// Types this at the serial console, and Return as terminals send it.
+    ///
+    /// # Panics
+    /// When nobody can type there ([`Spec::typing`]).
+    pub fn type_line(&mut self, text: &str) {
+        let keys = self.keys.as_mut().expect("somebody can type");
+        let line = format!("{text}\r");
+        keys.write_all(line.as_bytes()).expect("QEMU reads");
     }
 
     /// Presses the power button and waits until the machine has switched itself off; says how long that took.
@@ -203,6 +223,13 @@ pub fn free_port() -> u16 {
         .local_addr()
         .expect("a bound socket has an address")
         .port()
+}
+
+/// A pipe with a name, of which QEMU reads what is typed. Open for both, so that neither end waits for the other.
+fn keyboard(path: &Path) -> File {
+    run(Command::new("mkfifo").arg(path));
+    let open = OpenOptions::new().read(true).write(true).open(path);
+    open.expect("a pipe that was just made")
 }
 
 fn wait_for_file(path: &Path) {

@@ -63,6 +63,8 @@ pub struct Spec {
     pub write_log: Option<PathBuf>,
     /// Further arguments of QEMU.
     pub arguments: Vec<String>,
+    /// Whether somebody sits at the serial console and can type ([`Machine::type_line`]).
+    pub typing: bool,
     /// Whether a reset ends QEMU, so that a crash is not followed by another boot.
     pub stop_on_reset: bool,
     strings: usize,
@@ -89,6 +91,7 @@ impl Spec {
             capture: None,
             write_log: None,
             arguments: Vec::new(),
+            typing: false,
             stop_on_reset: false,
             strings: 0,
         }

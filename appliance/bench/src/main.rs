@@ -16,6 +16,7 @@ mod rows;
 mod running;
 mod site;
 mod static_rows;
+mod store_opening;
 mod store_rows;
 mod target;
 mod tree;

@@ -245,6 +245,9 @@ pub struct ConfigNewArgs {
     /// Enrol the first device by a code on the console instead of an operator's key
     #[arg(long)]
     pub console_code: bool,
+    /// Open the data by a passphrase that somebody types on the machine's console at each start, instead of a root key
+    #[arg(long)]
+    pub unlock_on_console: bool,
     /// Write JSON to standard output
     #[arg(long)]
     pub json: bool,

@@ -34,6 +34,12 @@ pub fn new(args: &ConfigNewArgs) -> Result<(), Failure> {
              [operator]\nkey = \"ed25519:{public}\"\n"
         ));
     }
+    if args.unlock_on_console {
+        toml.push_str(
+            "\n# At each start somebody types the passphrase on the serial console; nothing is served before.\n\
+             [data]\nunlock = \"console\"\n",
+        );
+    }
     Config::parse(&toml)?;
     let mut root_key = Zeroizing::new([0_u8; 32]);
     getrandom::fill(&mut *root_key)
@@ -52,11 +58,11 @@ pub fn new(args: &ConfigNewArgs) -> Result<(), Failure> {
     let root_key = Zeroizing::new(format!("{}\n", HEXLOWER.encode(&*root_key)));
     let identity_pem = Zeroizing::new(identity.serialize_pem());
     let operator_pem = Zeroizing::new(operator.serialize_pem());
-    let mut files = vec![
-        ("holdfast.toml", toml.as_str()),
-        ("holdfast.root-key", root_key.as_str()),
-        ("holdfast.identity-key", identity_pem.as_str()),
-    ];
+    let mut files = vec![("holdfast.toml", toml.as_str())];
+    if !args.unlock_on_console {
+        files.push(("holdfast.root-key", root_key.as_str()));
+    }
+    files.push(("holdfast.identity-key", identity_pem.as_str()));
     if !args.console_code {
         files.push(("operator.key", operator_pem.as_str()));
     }
@@ -103,12 +109,11 @@ fn explain(args: &ConfigNewArgs, pin: &Pin) {
 Made a configuration in {dir}/ for {site}
 
   holdfast.toml          the configuration; read it, it is short
-  holdfast.root-key      seals everything stored: KEEP A COPY, without it the data is lost
-  holdfast.identity-key  by which your devices recognise the appliance
+{root}  holdfast.identity-key  by which your devices recognise the appliance
 {operator}
 Identity: {pin}
 
-Hand the three holdfast.* files to the machine in one of these ways:
+Hand the {files} holdfast.* files to the machine in one of these ways:
 
   A config disk, on bare metal or any cloud (a small FAT volume with this label):
     umask 077
@@ -121,10 +126,25 @@ Hand the three holdfast.* files to the machine in one of these ways:
       printf 'io.systemd.credential.binary:%s=%s' \"${{f##*/}}\" \"$(base64 -w0 \"$f\")\" > \"{dir}/smbios.${{f##*/}}\"
     done
     qemu-system-x86_64 … -smbios type=11,path=\"{dir}/smbios.holdfast.toml\" -smbios type=11,path=…
-
+{typed}
 Then enrol this workstation:
   {enrol}",
         site = args.site,
+        root = if args.unlock_on_console {
+            ""
+        } else {
+            "  holdfast.root-key      seals everything stored: KEEP A COPY, without it the data is lost\n"
+        },
+        files = if args.unlock_on_console {
+            "two"
+        } else {
+            "three"
+        },
+        typed = if args.unlock_on_console {
+            "\nAt its first start the machine asks on its serial console for a new passphrase, and for that one at each start after it.\n"
+        } else {
+            ""
+        },
         operator = if args.console_code {
             String::new()
         } else {
@@ -152,6 +172,7 @@ pub fn check(dir: &Path, json: bool) -> Result<(), Failure> {
                 "identity_key": credentials.identity_key.is_some(),
                 "web_certificate": credentials.tls.is_some(),
                 "data_id": config.data_id.map(|id| id.to_string()),
+                "typed_on_the_console": credentials.is_locked(),
             })
         );
         return Ok(());
@@ -181,6 +202,14 @@ pub fn check(dir: &Path, json: bool) -> Result<(), Failure> {
             "given"
         } else {
             "self-made and kept"
+        }
+    );
+    println!(
+        "  data is opened   {}",
+        if credentials.is_locked() {
+            "by what is typed on the console at each start"
+        } else {
+            "by a credential"
         }
     );
     println!(

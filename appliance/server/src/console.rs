@@ -11,7 +11,7 @@ use crate::server::Shared;
 /// One picture of the console. It carries the code, so it goes to the console and to nothing that keeps logs.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Show {
-    /// `ready`, `waiting for enrolment`, or `waiting for a site`.
+    /// `ready`, `waiting for enrolment`, `waiting for a site`, or that the live version is damaged.
     pub state: &'static str,
     /// Pin of the identity key.
     pub identity: String,
@@ -62,6 +62,9 @@ impl Shared {
         Show {
             state: match (devices, self.site.live()) {
                 (0, _) => "waiting for enrolment",
+                (_, None) if self.site.unloadable().is_some() => {
+                    "the live version is damaged: push the site again"
+                }
                 (_, None) => "waiting for a site",
                 (_, Some(_)) => "ready",
             },

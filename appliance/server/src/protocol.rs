@@ -80,13 +80,19 @@ pub struct StatusAnswer {
     pub store: Option<StoreStatus>,
 }
 
-/// The store and its disk, in bytes.
+/// The store and its disk, in bytes, and who reads.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StoreStatus {
     /// What the store takes.
     pub bytes: u64,
     /// Room left on the data partition.
     pub room: u64,
+    /// Views of the store that are open.
+    #[serde(default)]
+    pub readers: usize,
+    /// Age of the oldest of them, in milliseconds; commits end those above a minute.
+    #[serde(default)]
+    pub oldest_reader_ms: Option<u64>,
 }
 
 /// `GET`, `PUT` and `DELETE /v1/certificate`, the answer: which web certificate is shown.

@@ -7,6 +7,7 @@
 mod line;
 mod writer;
 
+use std::io::Write;
 use std::time::Instant;
 
 use http::Response;
@@ -113,7 +114,7 @@ pub(crate) fn lost(
 pub(crate) fn note_at_start(kind: &'static str, reason: &str) {
     let line = serde_json::json!({ "kind": kind, "reason": reason }).to_string() + "\n";
     // In one piece, so that it is one write.
-    eprint!("{line}");
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// Notes something that the operator should know and that belongs to no request.

@@ -277,6 +277,14 @@ impl Shared {
 
     /// Keeps that this run began, and how earlier ones ended as far as no event tells it yet.
     async fn note_started(&self) -> Result<(), Error> {
+        if let Some(why) = self.site.unloadable() {
+            let way_out = "push the site again, or make another version live";
+            record::note(
+                &self.records,
+                "site-not-served",
+                &format!("{why}; {way_out}"),
+            );
+        }
         let ended = self.settings.ended.iter().map(|exit| {
             let outcome = if exit.clean {
                 Outcome::Done

@@ -1,5 +1,8 @@
 //! Blobs in the store: a record that finds the blob by its hash, and sealed chunks of a little less than 1 MiB.
 
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use bytes::Bytes;
 use holdfast_store::{Batch, Record, Snapshot, Store, Table};
 use serde::{Deserialize, Serialize};
@@ -37,6 +40,35 @@ pub(crate) fn find(snapshot: &Snapshot, digest: &Digest) -> Result<Option<Blob>,
     Ok(snapshot.find::<Blob>(digest.as_bytes())?)
 }
 
+/// Data ids of blobs that could not be read since the store was opened. Whoever pushes one of these is asked for it again, and
+/// it takes the place of the damaged one.
+#[derive(Clone, Default)]
+pub(crate) struct Damaged(Arc<Mutex<HashSet<[u8; 16]>>>);
+
+/// Most of them. What is above is known after those were mended, when it is read again.
+const DAMAGED: usize = 10_000;
+
+impl Damaged {
+    fn lock(&self) -> MutexGuard<'_, HashSet<[u8; 16]>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn note(&self, data: [u8; 16]) {
+        let mut known = self.lock();
+        if known.len() < DAMAGED {
+            known.insert(data);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    pub(crate) fn holds(&self, blob: &Blob) -> bool {
+        self.lock().contains(&blob.data)
+    }
+}
+
 /// Reads a blob's bytes, a chunk at a time.
 #[derive(Clone)]
 pub struct Reader {
@@ -46,7 +78,11 @@ pub struct Reader {
 #[derive(Clone)]
 enum Content {
     Whole(Bytes),
-    Stored { store: Store, blob: Blob },
+    Stored {
+        store: Store,
+        blob: Blob,
+        damaged: Damaged,
+    },
 }
 
 impl Reader {
@@ -56,9 +92,13 @@ impl Reader {
         }
     }
 
-    pub(crate) fn stored(store: Store, blob: Blob) -> Self {
+    pub(crate) fn stored(store: Store, blob: Blob, damaged: Damaged) -> Self {
         Self {
-            content: Content::Stored { store, blob },
+            content: Content::Stored {
+                store,
+                blob,
+                damaged,
+            },
         }
     }
 
@@ -87,10 +127,18 @@ impl Reader {
         }
         match &self.content {
             Content::Whole(bytes) => Ok(after(bytes.clone(), position)),
-            Content::Stored { store, blob } => {
+            Content::Stored {
+                store,
+                blob,
+                damaged,
+            } => {
                 let snapshot = store.snapshot()?;
                 let (number, inside) = (position / CHUNK, position % CHUNK);
-                Ok(after(chunk(&snapshot, blob, number)?, inside))
+                let found = chunk(&snapshot, blob, number);
+                if found.is_err() {
+                    damaged.note(blob.data);
+                }
+                Ok(after(found?, inside))
             }
         }
     }

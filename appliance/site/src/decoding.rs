@@ -38,8 +38,11 @@ impl Site {
             if unknown.is_empty() {
                 break;
             }
-            if version.format >= crate::manifest::FORMAT {
-                for (pair, _) in pairs(&self.manifest(version)?) {
+            // A version whose list is damaged vouches for nothing, and keeps no other from being pushed.
+            if version.format >= crate::manifest::FORMAT
+                && let Ok(known) = self.manifest(version)
+            {
+                for (pair, _) in pairs(&known) {
                     unknown.remove(&pair);
                 }
             }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use holdfast_store::{Batch, Record as _, Store};
 use sha2::{Digest as _, Sha256};
 
-use crate::blobs::{Blob, CHUNK, CHUNKS, Unfinished, chunk_key, find};
+use crate::blobs::{Blob, CHUNK, CHUNKS, Damaged, Unfinished, chunk_key};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::scan::MAX_FILE;
@@ -17,6 +17,7 @@ const GROUP: usize = 4 * 1024 * 1024;
 /// that was not ended are removed when the store is next opened.
 pub struct Upload {
     store: Store,
+    damaged: Damaged,
     batch: Batch,
     waiting: usize,
     /// Blobs whose records wait in `batch`.
@@ -37,9 +38,10 @@ struct Current {
 }
 
 impl Upload {
-    pub(crate) fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store, damaged: Damaged) -> Self {
         Self {
             store,
+            damaged,
             batch: Batch::new(),
             waiting: 0,
             ended: HashSet::new(),
@@ -131,9 +133,7 @@ impl Upload {
             });
         }
         if !known {
-            // Should that happen between the look and the commit, nothing of this batch is done and the client repeats it.
-            self.batch
-                .expect_absent(Blob::TABLE, current.claimed.as_bytes());
+            self.expect_same(&current.claimed)?;
             self.ended.insert(current.claimed);
             self.batch.put(current.claimed.as_bytes(), &current.blob)?;
             self.stored = self.stored.saturating_add(1);
@@ -150,8 +150,26 @@ impl Upload {
         Ok(self.stored)
     }
 
+    /// Whether it is there, and not damaged as far as is known.
     fn knows(&self, digest: &Digest) -> Result<bool, Error> {
-        Ok(self.ended.contains(digest) || find(&self.store.snapshot()?, digest)?.is_some())
+        let found = self.store.snapshot()?.find::<Blob>(digest.as_bytes())?;
+        let whole = found.is_some_and(|blob| !self.damaged.holds(&blob));
+        Ok(self.ended.contains(digest) || whole)
+    }
+
+    /// Expects that no other upload ends the same blob between the look and the commit: then nothing of this batch is done and
+    /// the client repeats it. What is left of a damaged one goes when the store is next opened.
+    fn expect_same(&mut self, digest: &Digest) -> Result<(), Error> {
+        let snapshot = self.store.snapshot()?;
+        let Some(old) = snapshot.find_versioned::<Blob>(digest.as_bytes())? else {
+            self.batch.expect_absent(Blob::TABLE, digest.as_bytes());
+            return Ok(());
+        };
+        self.batch
+            .expect_revision(Blob::TABLE, digest.as_bytes(), old.revision);
+        let length = old.record.length;
+        self.batch.put(old.record.data, &Unfinished { length })?;
+        Ok(())
     }
 
     fn put_chunk(&mut self) {

@@ -1,13 +1,13 @@
 //! Versions of the site, and which of them is live.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
 use holdfast_store::{Batch, Record, Snapshot, Store, Table, decode_as};
 use serde::{Deserialize, Serialize};
 
-use crate::blobs::{self, Reader};
+use crate::blobs::{self, Damaged, Reader};
 use crate::cache::Cache;
 use crate::digest::{BlobRef, Digest};
 use crate::error::Error;
@@ -129,26 +129,57 @@ pub struct Site {
     store: Store,
     cache: Cache,
     live: RwLock<Option<Arc<Live>>>,
+    /// Why the live version could not be loaded.
+    unloadable: Mutex<Option<String>>,
+    damaged: Damaged,
     pub(crate) closing: AtomicBool,
 }
 
 impl Site {
-    /// Removes what broken uploads left and loads the live version; `cache_bytes` bounds the memory for decrypted blobs.
+    /// Removes what broken uploads left and loads the live version; `cache_bytes` bounds the memory for decrypted blobs. Where
+    /// the live version cannot be loaded, none is served until another one goes live ([`Site::unloadable`]).
     ///
     /// # Errors
-    /// The live version's manifest is damaged, or the store cannot be read.
+    /// The store cannot be read, or does not tell which version is live.
     pub fn open(store: Store, cache_bytes: usize) -> Result<Self, Error> {
         blobs::remove_unfinished(&store)?;
         let site = Self {
             store,
             cache: Cache::new(cache_bytes),
             live: RwLock::new(None),
+            unloadable: Mutex::new(None),
+            damaged: Damaged::default(),
             closing: AtomicBool::new(false),
         };
         if let Some(Active { version, .. }) = active(&site.store.snapshot()?)? {
-            site.go_live(Arc::new(site.load(version)?));
+            match site.load(version) {
+                Ok(live) => site.go_live(Arc::new(live)),
+                Err(error) => *site.lock_unloadable() = Some(format!("version {version}: {error}")),
+            }
         }
         Ok(site)
+    }
+
+    /// Why the version that was live when the store was opened cannot be served, until another one is.
+    #[must_use]
+    pub fn unloadable(&self) -> Option<String> {
+        self.lock_unloadable().clone()
+    }
+
+    fn lock_unloadable(&self) -> MutexGuard<'_, Option<String>> {
+        self.unloadable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of a record that a verification could not open: if it is part of a blob, that blob is asked for at the next
+    /// push that has it.
+    pub fn note_unopened(&self, table: &str, stored_key: &[u8]) {
+        if table == blobs::CHUNKS.name()
+            && let Some(data) = stored_key.first_chunk::<16>()
+        {
+            self.damaged.note(*data);
+        }
     }
 
     /// The live version.
@@ -197,7 +228,7 @@ impl Site {
         Ok(Reader::whole(bytes))
     }
 
-    /// Those of `digests` that are not stored, in their order.
+    /// Those of `digests` that are not stored, or known to be damaged, in their order.
     ///
     /// # Errors
     /// The store's.
@@ -205,7 +236,15 @@ impl Site {
         let snapshot = self.store.snapshot()?;
         let mut missing = Vec::new();
         for digest in digests {
-            if !snapshot.contains(blobs::Blob::TABLE, digest.as_bytes())? {
+            // To open each record as well would only cost where nothing is damaged.
+            let there = match self.damaged.is_empty() {
+                true => snapshot.contains(blobs::Blob::TABLE, digest.as_bytes())?,
+                false => {
+                    let found = blobs::find(&snapshot, digest)?;
+                    found.is_some_and(|blob| !self.damaged.holds(&blob))
+                }
+            };
+            if !there {
                 missing.push(*digest);
             }
         }
@@ -215,7 +254,7 @@ impl Site {
     /// Starts to receive blobs.
     #[must_use]
     pub fn upload(&self) -> Upload {
-        Upload::new(self.store.clone())
+        Upload::new(self.store.clone(), self.damaged.clone())
     }
 
     /// Checks a foreign manifest against the stored blobs: each is there, and each encoding gives its file back. Reads a
@@ -316,6 +355,7 @@ impl Site {
 
     /// Serves `live` from now on.
     pub fn go_live(&self, live: Arc<Live>) {
+        *self.lock_unloadable() = None;
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Some(live);
     }
 
@@ -350,7 +390,11 @@ impl Site {
             blobs::find(&self.store.snapshot()?, &digest)?.ok_or_else(|| Error::MissingBlob {
                 digest: digest.to_string(),
             })?;
-        Ok(Reader::stored(self.store.clone(), blob))
+        Ok(Reader::stored(
+            self.store.clone(),
+            blob,
+            self.damaged.clone(),
+        ))
     }
 }
 

@@ -1,7 +1,6 @@
 //! Batches: changes that are done together or not at all.
 
-use holdfast_secrets::KeyRing;
-use zeroize::Zeroizing;
+use holdfast_secrets::{KeyRing, Plaintext};
 
 use crate::engine::{SealedBatch, SealedOp};
 use crate::record::{RAW, Record, encode};
@@ -38,7 +37,7 @@ pub(crate) enum Op {
         table: Table,
         key: Vec<u8>,
         version: u16,
-        plaintext: Zeroizing<Vec<u8>>,
+        plaintext: Plaintext,
     },
     Delete {
         table: Table,
@@ -56,7 +55,7 @@ pub(crate) enum Op {
     Append {
         table: Table,
         version: u16,
-        plaintext: Zeroizing<Vec<u8>>,
+        plaintext: Plaintext,
     },
     MarkAltered {
         what: String,
@@ -139,7 +138,7 @@ impl Batch {
             table,
             key: key.as_ref().to_vec(),
             version: RAW,
-            plaintext: Zeroizing::new(bytes),
+            plaintext: bytes.into(),
         });
         self
     }

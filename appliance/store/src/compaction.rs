@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use holdfast_secrets::KeyRing;
 use redb::{Database, Durability};
 
-use crate::Error;
 use crate::engine::definition;
 use crate::opening::{OWN, unopened};
 use crate::sums::{SUMS, Sums};
+use crate::{Error, space};
 
 /// What makes an opening a long one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,11 @@ pub enum Pause {
     Compacting {
         /// Its length in bytes.
         bytes: u64,
+    },
+    /// The file was not made smaller, for want of room on the disk; the next start tries again.
+    NotCompacted {
+        /// Bytes that are free on the file system.
+        room: u64,
     },
     /// The file was made smaller.
     Compacted {
@@ -48,6 +53,10 @@ pub(crate) fn compact(
     telling: &mut dyn FnMut(Pause),
 ) -> Result<Sums, Error> {
     let length = || std::fs::metadata(path).map_or(0, |found| found.len());
+    if let Err(Error::Full { free, .. }) = space::check_file(path) {
+        telling(Pause::NotCompacted { room: free });
+        return Ok(sums);
+    }
     telling(Pause::Compacting { bytes: length() });
     let begun = Instant::now();
     let mut sums = sums;

@@ -3,19 +3,21 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 
-use holdfast_secrets::{KeyRing, View};
+use holdfast_secrets::{KeyRing, Plaintext, View};
 use redb::{
     Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
     WriteTransaction,
 };
-use zeroize::Zeroizing;
 
 use crate::batch::{Claim, Expected, Receipt};
 use crate::opening::OWN;
+use crate::readers::Readers;
+use crate::space::Space;
 use crate::sums::{SUMS, State};
 use crate::value::{revision, seal_value};
-use crate::{Error, Table, space};
+use crate::{Error, Table};
 
 type Bytes = &'static [u8];
 pub(crate) type Rows<'t> = redb::Table<'t, Bytes, Bytes>;
@@ -30,6 +32,8 @@ pub(crate) struct Engine {
     pub(crate) database: Database,
     pub(crate) ring: KeyRing,
     pub(crate) path: PathBuf,
+    /// The room there is for it.
+    pub(crate) space: Space,
     /// Why writing has stopped, once it has.
     pub(crate) stopped: OnceLock<String>,
     /// Told when it has.
@@ -38,6 +42,7 @@ pub(crate) struct Engine {
     pub(crate) transactions: AtomicU64,
     /// The tables' sums as last committed. Held while a transaction is written, so that both agree.
     pub(crate) state: Mutex<State>,
+    pub(crate) readers: Readers,
     /// Held by the one rotation that may be under way.
     pub(crate) rotating: Mutex<()>,
     /// Held by the one verification that may be under way.
@@ -71,7 +76,7 @@ pub(crate) enum SealedOp {
     Append {
         table: Table,
         version: u16,
-        plaintext: Zeroizing<Vec<u8>>,
+        plaintext: Plaintext,
     },
     MarkAltered {
         what: String,
@@ -145,7 +150,10 @@ impl Engine {
         if let Some(reason) = self.stopped.get() {
             return Err(Error::Stopped(reason.clone()));
         }
-        space::check(&self.path, batches)?;
+        if self.ring.is_broken() {
+            return Err(self.stop_for("a write of the key file failed"));
+        }
+        self.space.check(batches)?;
         self.write(batches).map_err(|failure| self.failed(failure))
     }
 
@@ -160,13 +168,19 @@ impl Engine {
     /// After any failure inside a write the engine's cache and file may disagree (redb 4.6 refuses every later writer
     /// after ENOSPC), so nothing more is written until the file was opened anew.
     fn stop(&self, error: &redb::Error) -> Error {
-        let reason = self.stopped.get_or_init(|| error.to_string());
+        self.stop_for(&error.to_string())
+    }
+
+    /// Writes nothing more, for this reason.
+    pub(crate) fn stop_for(&self, reason: &str) -> Error {
+        let reason = self.stopped.get_or_init(|| reason.to_owned());
         self.stopping.notify_waiters();
         Error::Stopped(reason.clone())
     }
 
     /// Begins a durable transaction.
     pub(crate) fn begin_write(&self) -> Result<WriteTransaction, Failure> {
+        self.readers.end_old(Instant::now());
         let mut transaction = self.database.begin_write().map_err(Failure::engine)?;
         transaction
             .set_durability(Durability::Immediate)
@@ -203,6 +217,7 @@ impl Engine {
         let mut state = self.state();
         // What a transaction changes counts once it is durable, and not at all if it is given up.
         let mut next = state.clone();
+        self.space.begin();
         let transaction = self.begin_write()?;
         let mut outcomes = Vec::with_capacity(batches.len());
         for batch in batches {
@@ -210,6 +225,7 @@ impl Engine {
         }
         if outcomes.iter().any(Result::is_ok) {
             self.finish(transaction, &mut state, next)?;
+            self.space.committed(batches);
         } else {
             transaction.abort().map_err(Failure::engine)?;
         }
@@ -241,37 +257,55 @@ impl Engine {
             }
         }
         let mut receipt = Receipt::default();
+        // The table of the change before, since most of a batch are of one.
+        let mut kept: Option<(Table, Rows<'_>)> = None;
         for op in &batch.ops {
-            match op {
-                SealedOp::Expect { .. } => {}
-                SealedOp::Put { table, key, value } => {
-                    let newest = self.under_newest(*table, key, value, &batch.views)?;
-                    let value = newest.as_deref().unwrap_or(value);
-                    self.insert(&mut open(*table)?, table.name(), key, value, state)?;
+            let table = match op {
+                SealedOp::Put { table, .. }
+                | SealedOp::Delete { table, .. }
+                | SealedOp::Append { table, .. } => *table,
+                SealedOp::Compact => {
+                    state.sums.compact = true;
+                    continue;
                 }
-                SealedOp::Delete { table, key } => {
-                    let mut rows = open(*table)?;
+                SealedOp::MarkAltered { what } => {
+                    state.sums.altered = Some(what.clone());
+                    continue;
+                }
+                SealedOp::Expect { .. } => continue,
+            };
+            // Another one is given back first: none of a name may be open twice.
+            let same = kept.take().filter(|(have, _)| *have == table);
+            let mut rows = match same {
+                Some((_, rows)) => rows,
+                None => open(table)?,
+            };
+            match op {
+                SealedOp::Put { key, value, .. } => {
+                    let newest = self.under_newest(table, key, value, &batch.views)?;
+                    let value = newest.as_deref().unwrap_or(value);
+                    self.insert(&mut rows, table.name(), key, value, state)?;
+                }
+                SealedOp::Append {
+                    version, plaintext, ..
+                } => {
+                    let sequence = next_sequence(&rows, table)?;
+                    let key = sequence.to_be_bytes();
+                    let value = seal_value(&self.ring, table, &key, *version, plaintext)?;
+                    self.insert(&mut rows, table.name(), &key, &value, state)?;
+                    receipt.sequences.push(sequence);
+                }
+                SealedOp::Delete { key, .. } => {
                     let old = rows.remove(key.as_slice()).map_err(Failure::engine)?;
                     if let Some(old) = &old {
+                        self.space.frees(old.value().len());
                         let place = (table.name(), key.as_slice());
                         state.changed(&self.ring, place, Some(old.value()), None)?;
                     }
                 }
-                SealedOp::Compact => state.sums.compact = true,
-                SealedOp::MarkAltered { what } => state.sums.altered = Some(what.clone()),
-                SealedOp::Append {
-                    table,
-                    version,
-                    plaintext,
-                } => {
-                    let mut rows = open(*table)?;
-                    let sequence = next_sequence(&rows, *table)?;
-                    let key = sequence.to_be_bytes();
-                    let value = seal_value(&self.ring, *table, &key, *version, plaintext)?;
-                    self.insert(&mut rows, table.name(), &key, &value, state)?;
-                    receipt.sequences.push(sequence);
-                }
+                SealedOp::Expect { .. } | SealedOp::Compact | SealedOp::MarkAltered { .. } => {}
             }
+            kept = Some((table, rows));
         }
         Ok(Ok(receipt))
     }
@@ -286,6 +320,7 @@ impl Engine {
     ) -> Result<(), Failure> {
         let old = rows.insert(key, value).map_err(Failure::engine)?;
         let old = old.as_ref().map(|old| old.value());
+        self.space.frees(old.map_or(0, <[u8]>::len));
         Ok(state.changed(&self.ring, (table, key), old, Some(value))?)
     }
 }

@@ -189,6 +189,11 @@ pub enum Error {
     /// The writer thread was started twice, or the system refused a thread.
     #[error("the store's writer cannot be started: {0}; start it once, after the sandbox")]
     WriterStart(String),
+    /// A snapshot was held for more than a minute while others wrote, so it was ended; what it saw may be gone.
+    #[error(
+        "this view of the store was open for more than a minute while it was written to, and has ended; read it again"
+    )]
+    SnapshotEnded,
     /// The engine failed at reading.
     #[error(
         "the store cannot be read ({0}); restart the service, and restore from a backup if this stays"
@@ -197,6 +202,13 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the system or the engine refused while the store was opened, so that another try may do: not what only a person
+    /// can put right.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Open { .. } | Self::Read(_) | Self::Stopped(_))
+    }
+
     /// Whether the batch may succeed when its records are read again and it is repeated.
     #[must_use]
     pub fn is_conflict(&self) -> bool {

@@ -260,3 +260,51 @@ fn failure_at_any_operation_loses_nothing_answered_and_is_told_to_who_serves() {
     }
     assert!(failures > 50, "{failures} of the operations failed");
 }
+
+/// The disk fails, or the power is cut, at each operation of the opening that makes the file smaller.
+#[test]
+fn compaction_that_fails_at_any_operation_loses_nothing_and_is_not_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = empty(&folder);
+    let engine = open(&folder, &disk).unwrap();
+    for n in 1..=12 {
+        commit(&engine, n).unwrap();
+    }
+    let mut batch = Batch::new();
+    batch.compact_at_next_opening();
+    let sealed = batch.seal(&engine.ring).unwrap();
+    engine.apply(&[sealed]).pop().unwrap().unwrap();
+    drop(engine);
+    let bytes = disk.0.lock().unwrap().now.clone();
+    let mut failures = 0;
+    for fails_in in 0.. {
+        let disk = Disk::holding(bytes.clone());
+        disk.0.lock().unwrap().fails_in = Some(fails_in);
+        let done = open(&folder, &disk).is_ok();
+        let mut kept = fails_in;
+        let cut = disk.after_power_cut(|| {
+            kept += 1;
+            kept % 3 == 0
+        });
+        disk.0.lock().unwrap().fails_in = None;
+        for left in [disk, cut] {
+            // The first one may still have to do it, if not even its beginning was noted; the second one never.
+            drop(open(&folder, &left).unwrap());
+            let path = folder.path().join("store");
+            let again = opening::with_backend(&path, ring(), left.clone(), &mut |pause| {
+                panic!("operation {fails_in}: {pause:?}")
+            });
+            let again = Arc::new(again.unwrap());
+            assert_eq!(newest(&again), 12, "operation {fails_in}");
+            commit(&again, 13).unwrap();
+            let verdict = again.verify(|_| true).unwrap().unwrap();
+            assert!(verdict.is_whole(), "operation {fails_in}: {verdict:?}");
+        }
+        if done {
+            break;
+        }
+        failures += 1;
+    }
+    println!("figure: {failures} operations of a compaction failed in turn");
+    assert!(failures > 20, "{failures} of the operations failed");
+}

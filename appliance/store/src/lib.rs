@@ -15,6 +15,8 @@
 //! shows to whoever remembers a [`Checkpoint`].
 
 mod batch;
+#[cfg(test)]
+mod capacity;
 mod compaction;
 mod engine;
 mod error;
@@ -23,7 +25,10 @@ mod faults;
 mod keys;
 mod making;
 mod opening;
+mod readers;
 mod record;
+#[cfg(test)]
+mod recovery;
 mod reseal;
 mod snapshot;
 mod space;
@@ -39,6 +44,7 @@ pub use batch::{Batch, Receipt};
 pub use compaction::Pause;
 pub use error::Error;
 pub use holdfast_secrets::Kind as KeyKind;
+pub use readers::Reading;
 pub use record::{Record, decode_as};
 pub use reseal::Resealing;
 pub use snapshot::{Records, Revision, Snapshot, Versioned};

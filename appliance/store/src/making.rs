@@ -30,7 +30,7 @@ pub(crate) fn make(path: &Path, ring: &KeyRing) -> Result<(), Error> {
     if !is_missing(path).map_err(system)? {
         return Ok(());
     }
-    space::check(folder, &[])?;
+    space::check_folder(folder)?;
     let unfinished = path.with_extension("new");
     let file = OpenOptions::new()
         .read(true)

@@ -17,15 +17,15 @@ use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend, StorageErr
 use crate::compaction::{self, Pause};
 use crate::engine::{Engine, definition};
 use crate::keys::{self, KEY_FILE};
+use crate::readers::Readers;
+use crate::space::Space;
 use crate::sums::{SUMS, State, Sums};
-use crate::{Error, making, upgrade};
+use crate::{Error, Store, making, upgrade};
 
 /// The newest format that this version writes and reads.
 pub(crate) const FORMAT: u32 = 2;
 /// Key of the check value in format 1.
 pub(crate) const CHECK_1: &[u8] = b"key-check";
-/// Memory for cached pages. Small, since the whole machine may have 192 MiB and hot pages are cached above the store.
-const CACHE_BYTES: usize = 16 << 20;
 /// The first bytes of every redb file.
 const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
 /// The table of the store itself.
@@ -59,7 +59,7 @@ pub(crate) fn with_backend(
     telling: &mut dyn FnMut(Pause),
 ) -> Result<Engine, Error> {
     let mut database = Database::builder()
-        .set_cache_size(CACHE_BYTES)
+        .set_cache_size(Store::CACHE_BYTES)
         .create_with_backend(backend)
         .map_err(|error| explain(path, error))?;
     let mut sums = match check_own(&database, path, &ring)? {
@@ -74,11 +74,13 @@ pub(crate) fn with_backend(
     }
     Ok(Engine {
         state: Mutex::new(State::new(sums, &ring)?),
+        readers: Readers::default(),
         rotating: Mutex::new(()),
         verifying: Mutex::new(()),
         database,
         ring,
         path: path.to_owned(),
+        space: Space::of(path),
         stopped: OnceLock::new(),
         stopping: tokio::sync::Notify::new(),
         transactions: AtomicU64::new(0),

@@ -1,8 +1,8 @@
 //! Records: what a table holds, and how it becomes bytes.
 
+use holdfast_secrets::Plaintext;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use zeroize::Zeroizing;
 
 use crate::{Error, Table};
 
@@ -34,10 +34,10 @@ pub trait Record: Serialize + DeserializeOwned {
     }
 }
 
-pub(crate) fn encode<R: Record>(record: &R) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub(crate) fn encode<R: Record>(record: &R) -> Result<Plaintext, Error> {
     const { assert!(R::VERSION > RAW, "record versions start at 1") };
     postcard::to_stdvec(record)
-        .map(Zeroizing::new)
+        .map(Plaintext::from)
         .map_err(|error| Error::Encoding {
             table: R::TABLE.name(),
             error: error.to_string(),

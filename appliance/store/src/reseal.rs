@@ -8,14 +8,13 @@
 use std::ops::Bound;
 use std::sync::PoisonError;
 
-use holdfast_secrets::{Context, View, format};
+use holdfast_secrets::{Context, Plaintext, View, format};
 use redb::TableError;
-use zeroize::Zeroizing;
 
 use crate::engine::{Engine, Failure, definition};
 use crate::opening::OWN;
 use crate::record::VERSION_LEN;
-use crate::{Error, Table, keys, space};
+use crate::{Error, Table, keys};
 
 /// Most records and bytes of one batch; a record may be above.
 const BATCH_RECORDS: usize = 256;
@@ -43,6 +42,23 @@ impl Engine {
         due.map(|table| table.name).collect()
     }
 
+    /// Gives the table a new key, unless one has begun; the rotation is due from now on, also after a restart.
+    pub(crate) fn begin_rotation(&self, table: &str) -> Result<(), Error> {
+        let _alone = self.rotating.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reason) = self.stopped.get() {
+            return Err(Error::Stopped(reason.clone()));
+        }
+        self.begin(table)
+    }
+
+    fn begin(&self, table: &str) -> Result<(), Error> {
+        if !self.due().iter().any(|due| due == table) {
+            let begun = self.ring.begin_epoch(table);
+            begun.map_err(|error| self.keys_failed(&error))?;
+        }
+        Ok(())
+    }
+
     /// Gives the table a new key, unless one has begun, seals all its values under it, and destroys the older keys.
     /// `step` is called after each batch, and ends the work by `false`; it is due then.
     pub(crate) fn rotate(
@@ -54,10 +70,7 @@ impl Engine {
         if let Some(reason) = self.stopped.get() {
             return Err(Error::Stopped(reason.clone()));
         }
-        let keys = |error| self.keys_failed(&error);
-        if !self.due().iter().any(|due| due == table) {
-            self.ring.begin_epoch(table).map_err(keys)?;
-        }
+        self.begin(table)?;
         let counted = self.state().sums.tables.get(table).map(|sum| sum.count);
         let mut done = Resealing {
             of: counted.unwrap_or_default(),
@@ -73,7 +86,8 @@ impl Engine {
                 return Ok(false);
             }
         }
-        self.ring.end_epochs(table).map_err(keys)?;
+        let ended = self.ring.end_epochs(table);
+        ended.map_err(|error| self.keys_failed(&error))?;
         step(done);
         Ok(true)
     }
@@ -85,7 +99,6 @@ impl Engine {
         after: Option<Vec<u8>>,
         done: &mut Resealing,
     ) -> Result<Option<Vec<u8>>, Error> {
-        space::check(&self.path, &[])?;
         if let Some(reason) = self.stopped.get() {
             return Err(Error::Stopped(reason.clone()));
         }
@@ -98,6 +111,9 @@ impl Engine {
         if old.is_empty() && table != OWN {
             return Ok(last);
         }
+        let bytes = old.iter().map(|(_, value)| value.len());
+        self.space
+            .check_resealing(bytes.fold(0, usize::saturating_add), old.len())?;
         let mut next = state.clone();
         let write = || -> Result<(), Failure> {
             let transaction = self.begin_write()?;
@@ -192,7 +208,7 @@ impl Engine {
             key,
             version: u16::from_be_bytes(*behind),
         };
-        let mut opened: Result<Zeroizing<Vec<u8>>, _> = Err(too_short());
+        let mut opened: Result<Plaintext, _> = Err(too_short());
         for view in views {
             opened = view.open(&context, sealed);
             if opened.is_ok() {
@@ -214,8 +230,12 @@ impl Engine {
         }
     }
 
+    /// What to tell of it. After a failed write of the key file the store has to be opened anew.
     fn keys_failed(&self, error: &holdfast_secrets::Error) -> Error {
-        keys::failed(&self.path, error)
+        match self.ring.is_broken() {
+            true => self.stop_for(&error.to_string()),
+            false => keys::failed(&self.path, error),
+        }
     }
 }
 

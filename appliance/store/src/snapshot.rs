@@ -3,12 +3,13 @@
 use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
+use std::time::Instant;
 
-use holdfast_secrets::{SALT_LEN, View};
+use holdfast_secrets::{Plaintext, SALT_LEN, View};
 use redb::{ReadOnlyTable, ReadTransaction, TableError};
-use zeroize::Zeroizing;
 
 use crate::engine::{Engine, definition};
+use crate::readers::Reader;
 use crate::record::{RAW, Record, decode_as};
 use crate::{Error, Table, value};
 
@@ -25,13 +26,19 @@ pub struct Versioned<R> {
     pub revision: Revision,
 }
 
-/// One unchanging view of the store. It keeps the pages it sees from being used again: hold it briefly.
+/// One unchanging view of the store. It keeps the pages it sees from being used again, so hold it briefly: at the first commit
+/// after a minute it ends, and reading in it is [`Error::SnapshotEnded`].
 pub struct Snapshot {
-    // Declared first, so that the transaction ends before the engine may close.
-    transaction: ReadTransaction,
+    reader: Reader<Open>,
     /// Of the same moment: what was sealed under a key that is destroyed meanwhile still opens here.
     view: View,
-    engine: Arc<Engine>,
+}
+
+/// What a snapshot reads in.
+struct Open {
+    /// Those that were asked for; looking for a table costs about as much as looking for a record in it.
+    tables: Vec<(&'static str, Arc<Rows>)>,
+    transaction: ReadTransaction,
 }
 
 impl Snapshot {
@@ -39,14 +46,17 @@ impl Snapshot {
         // A key may come or go while the transaction begins.
         let mut view = engine.ring.view();
         loop {
+            let since = Instant::now();
             let transaction = engine.begin_read()?;
             let now = engine.ring.view();
             if now.is_same(&view) {
-                return Ok(Self {
+                let tables = Vec::new();
+                let open = Open {
+                    tables,
                     transaction,
-                    view,
-                    engine,
-                });
+                };
+                let reader = Reader::new(engine, since, open);
+                return Ok(Self { reader, view });
             }
             view = now;
         }
@@ -56,7 +66,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`Error::Sealed`] if it is not authentic, [`Error::NewerRecord`], [`Error::OldRecord`] or [`Error::Encoding`] if
-    /// this program cannot read it, [`Error::Read`] if the engine fails.
+    /// this program cannot read it, [`Error::SnapshotEnded`] after too long, [`Error::Read`] if the engine fails.
     pub fn find<R: Record>(&self, key: impl AsRef<[u8]>) -> Result<Option<R>, Error> {
         Ok(self.find_versioned(key)?.map(|found| found.record))
     }
@@ -78,11 +88,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`Error::Sealed`] if they are not authentic, [`Error::Read`] if the engine fails.
-    pub fn bytes(
-        &self,
-        table: Table,
-        key: impl AsRef<[u8]>,
-    ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    pub fn bytes(&self, table: Table, key: impl AsRef<[u8]>) -> Result<Option<Plaintext>, Error> {
         self.value(table, key.as_ref(), |key, value| {
             match value::open_value(&self.view, table, key, value)? {
                 (RAW, bytes) => Ok(bytes),
@@ -130,10 +136,11 @@ impl Snapshot {
             Some(table) => Some(table.range_owned::<&[u8]>(bounds).map_err(Error::read)?),
             None => None,
         };
+        let engine = Arc::clone(self.reader.engine());
+        let since = self.reader.since();
         Ok(Records {
-            range,
+            range: range.map(|range| Reader::new(engine, since, range)),
             view: self.view.clone(),
-            _engine: Arc::clone(&self.engine),
             _record: PhantomData,
         })
     }
@@ -147,19 +154,27 @@ impl Snapshot {
         let Some(open) = self.open(table)? else {
             return Ok(None);
         };
-        let key = table.stored_key(&self.engine.ring, key)?;
-        match open.get_owned(&*key).map_err(Error::read)? {
+        let key = table.stored_key(&self.reader.engine().ring, key)?;
+        match open.get(&*key).map_err(Error::read)? {
             Some(guard) => read(&key, guard.value()).map(Some),
             None => Ok(None),
         }
     }
 
-    fn open(&self, table: Table) -> Result<Option<Rows>, Error> {
-        match self.transaction.open_table(definition(table.name())) {
-            Ok(open) => Ok(Some(open)),
-            Err(TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(error) => Err(Error::read(error)),
-        }
+    fn open(&self, table: Table) -> Result<Option<Arc<Rows>>, Error> {
+        let name = table.name();
+        self.reader.read(|open| {
+            if let Some((_, rows)) = open.tables.iter().find(|(have, _)| *have == name) {
+                return Ok(Some(Arc::clone(rows)));
+            }
+            let rows = match open.transaction.open_table(definition(name)) {
+                Ok(rows) => Arc::new(rows),
+                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+                Err(error) => return Err(Error::read(error)),
+            };
+            open.tables.push((name, Arc::clone(&rows)));
+            Ok(Some(rows))
+        })
     }
 }
 
@@ -171,14 +186,14 @@ impl std::fmt::Debug for Snapshot {
 
 /// An iterator over records with their keys, as the engine holds them.
 pub struct Records<R> {
-    range: Option<redb::OwnedRange<&'static [u8], &'static [u8]>>,
+    /// Taken away when it was ended, so that this is told once.
+    range: Option<Reader<Range>>,
     view: View,
-    // The file stays open as long as it is read.
-    _engine: Arc<Engine>,
     _record: PhantomData<fn() -> R>,
 }
 
 type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
+type Range = redb::OwnedRange<&'static [u8], &'static [u8]>;
 type Row = redb::Result<
     (
         redb::OwnedAccessGuard<&'static [u8]>,
@@ -188,6 +203,19 @@ type Row = redb::Result<
 >;
 
 impl<R: Record> Records<R> {
+    fn step(
+        &mut self,
+        step: impl FnOnce(&mut Range) -> Option<Row>,
+    ) -> Option<<Self as Iterator>::Item> {
+        match self.range.as_ref()?.read(|range| Ok(step(range))) {
+            Ok(row) => Some(self.read(row?)),
+            Err(ended) => {
+                self.range = None;
+                Some(Err(ended))
+            }
+        }
+    }
+
     fn read(&self, row: Row) -> Result<(Vec<u8>, Versioned<R>), Error> {
         let (key, value) = row.map_err(Error::read)?;
         let found = versioned(&self.view, key.value(), value.value())?;
@@ -199,15 +227,13 @@ impl<R: Record> Iterator for Records<R> {
     type Item = Result<(Vec<u8>, Versioned<R>), Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let row = self.range.as_mut()?.next()?;
-        Some(self.read(row))
+        self.step(Iterator::next)
     }
 }
 
 impl<R: Record> DoubleEndedIterator for Records<R> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let row = self.range.as_mut()?.next_back()?;
-        Some(self.read(row))
+        self.step(DoubleEndedIterator::next_back)
     }
 }
 

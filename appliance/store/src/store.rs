@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use holdfast_secrets::KeyRing;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -12,8 +13,8 @@ use crate::engine::Engine;
 use crate::space::{self, Usage};
 use crate::writer::{self, Job};
 use crate::{
-    Batch, Checkpoint, Error, Pause, Receipt, Resealing, Snapshot, Verdict, Verifying, keys,
-    opening,
+    Batch, Checkpoint, Error, Pause, Reading, Receipt, Resealing, Snapshot, Verdict, Verifying,
+    keys, opening,
 };
 
 /// Memory that waiting batches may take together, in KiB; who brings more waits.
@@ -38,6 +39,10 @@ enum Writer {
 }
 
 impl Store {
+    /// Memory for pages of the file, in bytes. Small, since the whole machine may have 192 MiB and what is asked for often is
+    /// kept above the store.
+    pub const CACHE_BYTES: usize = 16 << 20;
+
     /// Opens the store at `path` for this process alone, or makes an empty one if there is no file (mode 0600). Starts
     /// no thread.
     ///
@@ -161,6 +166,15 @@ impl Store {
         self.0.engine.rotate(table, step)
     }
 
+    /// Gives the table a new key, unless one has begun; its rotation is [due](Store::rotations_due) from now on, also after a
+    /// restart.
+    ///
+    /// # Errors
+    /// [`Error::Keys`] from the key file, [`Error::Stopped`] after a failed write.
+    pub fn begin_rotation(&self, table: &str) -> Result<(), Error> {
+        self.0.engine.begin_rotation(table)
+    }
+
     /// Tables whose rotation has begun and not come to its end.
     #[must_use]
     pub fn rotations_due(&self) -> Vec<String> {
@@ -216,6 +230,12 @@ impl Store {
     /// The system's, such as when the disk is gone.
     pub fn usage(&self) -> std::io::Result<Usage> {
         space::usage(&self.0.engine.path)
+    }
+
+    /// Who reads the store now.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        self.0.engine.readers.reading(Instant::now())
     }
 
     /// Number of durable transactions since the store was opened. Far fewer than batches when many commit at once.

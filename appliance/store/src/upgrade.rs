@@ -25,7 +25,7 @@ pub(crate) fn from_1(
     ring: &KeyRing,
     told: &mut dyn FnMut(Pause),
 ) -> Result<Sums, Error> {
-    space::check(path, &[])?;
+    space::check_folder(path)?;
     told(Pause::Raising { records: 0 });
     let names = names(database)?;
     let id = keys::attach(path, ring, Belongs::Derived(&names))?;

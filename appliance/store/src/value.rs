@@ -1,7 +1,6 @@
 //! A stored value: the sealed bytes with their record version.
 
-use holdfast_secrets::{Context, KeyRing, View};
-use zeroize::Zeroizing;
+use holdfast_secrets::{Context, KeyRing, Plaintext, View};
 
 use crate::record::VERSION_LEN;
 use crate::snapshot::Revision;
@@ -44,7 +43,7 @@ pub(crate) fn open_value(
     table: Table,
     key: &[u8],
     value: &[u8],
-) -> Result<(u16, Zeroizing<Vec<u8>>), Error> {
+) -> Result<(u16, Plaintext), Error> {
     let (sealed, version) = split(table, value)?;
     let context = Context {
         table: table.name(),

@@ -48,6 +48,8 @@ pub struct Verdict {
     pub unopened: Vec<Unopened>,
     /// Number of records that do not open.
     pub unopened_records: u64,
+    /// Tables that could not be read to their end, with what the engine says; nothing is known of the rest of them.
+    pub unread: Vec<(String, String)>,
 }
 
 /// A record that does not open.
@@ -65,7 +67,7 @@ impl Verdict {
     /// Whether the store holds what was committed, and all of it opens.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.altered.is_empty() && self.unopened_records == 0
+        self.altered.is_empty() && self.unopened_records == 0 && self.unread.is_empty()
     }
 }
 
@@ -80,10 +82,14 @@ impl Engine {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let mut verdict = Verdict::default();
+        self.space.walk();
         let done = self.walk_all(&mut verdict, &mut step);
         let mut state = self.state();
         state.walk = None;
         verdict.commit = state.sums.commit;
+        if matches!(done, Ok(true)) && verdict.unread.is_empty() {
+            self.space.has_walked();
+        }
         Ok(done?.then_some(verdict))
     }
 
@@ -98,9 +104,17 @@ impl Engine {
                 upto: None,
                 sum: Sum::default(),
             });
-            while self.batch(&table, verdict)? {
-                if !step(verdict.read) {
-                    return Ok(false);
+            loop {
+                match self.batch(&table, verdict) {
+                    Ok(true) if step(verdict.read) => {}
+                    Ok(true) => return Ok(false),
+                    Ok(false) => break,
+                    // A page that is damaged, perhaps so that what comes behind it is not looked at: the others are.
+                    Err(Error::Read(reason)) => {
+                        verdict.unread.push((table.clone(), reason));
+                        break;
+                    }
+                    Err(error) => return Err(error),
                 }
             }
             if !step(verdict.read) {
@@ -166,6 +180,7 @@ impl Engine {
                 }
                 last = Some(key.to_vec());
                 records = records.saturating_add(1);
+                self.space.holds(key.len().saturating_add(value.len()));
                 let length = u64::try_from(value.len()).unwrap_or(u64::MAX);
                 bytes = bytes.saturating_add(length);
                 if records >= BATCH_RECORDS || bytes >= BATCH_BYTES {

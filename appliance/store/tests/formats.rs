@@ -10,7 +10,8 @@
 mod common;
 
 use common::{BLOBS, Named, Numbered, keys, open, path, ring};
-use holdfast_store::{Batch, Pause, Store};
+use holdfast_store::{Batch, Error, Pause, Store};
+use redb::ReadableTable;
 
 const FORMAT_1: &[u8] = include_bytes!("fixtures/format-1.redb");
 const FORMAT_2: &[u8] = include_bytes!("fixtures/format-2.redb");
@@ -55,6 +56,40 @@ fn store_of_format_1_opens_and_is_raised_once() {
     let found = again.verify(|_| true).unwrap().unwrap();
     assert!(found.is_whole(), "{found:?}");
     assert_eq!(found.commit, 2);
+}
+
+#[test]
+fn raised_store_is_not_put_back_to_format_1() {
+    const OWN: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("_holdfast");
+    type Own<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
+    let edit = |folder: &tempfile::TempDir, change: &dyn Fn(&mut Own<'_>)| {
+        let database = redb::Database::open(path(folder)).unwrap();
+        let transaction = database.begin_write().unwrap();
+        change(&mut transaction.open_table(OWN).unwrap());
+        transaction.commit().unwrap();
+    };
+    let folder = placed(FORMAT_1);
+    let check = std::cell::RefCell::new(Vec::new());
+    edit(&folder, &|own| {
+        let found = own.get(b"key-check".as_slice()).unwrap().unwrap();
+        check.replace(found.value().to_vec());
+    });
+    let store = open(&folder);
+    for table in store.rotations_due() {
+        assert!(store.rotate(&table, |_| true).unwrap());
+    }
+    drop(store);
+    // By who writes to the disk and has an older copy of it, and no key.
+    edit(&folder, &|own| {
+        let one = 1_u32.to_be_bytes();
+        own.insert(b"format".as_slice(), one.as_slice()).unwrap();
+        own.remove(b"sums".as_slice()).unwrap();
+        own.remove(b"key-file".as_slice()).unwrap();
+        own.insert(b"key-check".as_slice(), check.borrow().as_slice())
+            .unwrap();
+    });
+    let opened = Store::open(path(&folder), ring(7));
+    assert!(matches!(opened, Err(Error::Keys { .. })), "{opened:?}");
 }
 
 #[test]

@@ -184,6 +184,18 @@ fn truncated_store_is_refused_at_every_length() {
             "{length}: {opened:?}"
         );
     }
+    // Nor is one that is gone begun anew, since its keys are there.
+    let gone = |what: &str| {
+        let opened = Store::open(path(&folder), ring(7));
+        let Err(error @ Error::Keys { .. }) = opened else {
+            panic!("{what}: {opened:?}")
+        };
+        assert!(error.to_string().contains("missing or empty"), "{error}");
+    };
+    std::fs::write(path(&folder), []).unwrap();
+    gone("empty");
+    std::fs::remove_file(path(&folder)).unwrap();
+    gone("missing");
     std::fs::write(path(&folder), &whole).unwrap();
     assert!(is_kept(&open(&folder)));
 }

@@ -10,8 +10,9 @@
 //! | 60 + n | … | zeros |
 //!
 //! The file is as long as two regions from the beginning, and is opened once, before the sandbox. A new generation goes to
-//! the region with the older one, is flushed, and then goes to the other region too: so a crash leaves one of them whole,
-//! and when a write has returned, nothing of the generation before is in the file any more. What that means on a medium:
+//! the region that is not whole or holds the older one, is flushed, and then goes to the other region too: so a crash leaves
+//! one of them whole, also after a failure before, and when a write has returned, nothing of the generation before is in the
+//! file any more. What that means on a medium:
 //! docs/keys.md.
 
 use std::fs::{File, OpenOptions};
@@ -44,7 +45,12 @@ impl Medium {
     /// Opens the file of both regions.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
-        Ok(Self { file })
+        Ok(Self::of(file))
+    }
+
+    /// A file that is open already, perhaps for reading alone.
+    pub(super) fn of(file: File) -> Self {
+        Self { file }
     }
 
     /// Makes the file beside `path`, whole and durable, and gives it its name.
@@ -69,18 +75,31 @@ impl Medium {
 
     /// What the regions hold that is whole, the newest first.
     pub(super) fn read(&self) -> io::Result<Vec<Written>> {
-        let mut found = Vec::new();
-        for index in 0..2 {
+        let mut found: Vec<_> = self.regions()?.into_iter().flatten().collect();
+        found.sort_by_key(|written| std::cmp::Reverse(written.generation));
+        Ok(found)
+    }
+
+    /// What each region holds, if it is whole.
+    fn regions(&self) -> io::Result<[Option<Written>; 2]> {
+        let mut found = [None, None];
+        for (index, found) in found.iter_mut().enumerate() {
             let mut region = vec![0; REGION];
             match self.file.read_exact_at(&mut region, offset(index)) {
-                Ok(()) => found.extend(decode(&region)),
-                // A file that was cut off.
+                Ok(()) => *found = decode(&region),
+                // A file that was cut off, or is being made.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
                 Err(error) => return Err(error),
             }
         }
-        found.sort_by_key(|written| std::cmp::Reverse(written.generation));
         Ok(found)
+    }
+
+    /// The region that is written first: never the only whole one, and else that with the older generation.
+    fn first(&self) -> io::Result<usize> {
+        let generation = |found: &Option<Written>| found.as_ref().map(|found| found.generation);
+        let [first, second] = self.regions()?;
+        Ok(usize::from(generation(&second) < generation(&first)))
     }
 
     /// Whether both regions hold this.
@@ -92,8 +111,7 @@ impl Medium {
     /// Writes a generation to both regions, one after the other.
     pub(super) fn write(&self, written: &Written) -> io::Result<()> {
         let region = encode(written)?;
-        // The region of an even generation is the first: so that of the generation before is written last.
-        let first = usize::from(!written.generation.is_multiple_of(2));
+        let first = self.first()?;
         for index in [first, 1_usize.saturating_sub(first)] {
             self.file.write_all_at(&region, offset(index))?;
             self.file.sync_data()?;
@@ -153,4 +171,35 @@ fn decode(region: &[u8]) -> Option<Written> {
         generation: u64::from_be_bytes(*generation),
         content: content.to_vec(),
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_only_whole_region_is_never_written_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.keys");
+        let of = |generation| Written {
+            generation,
+            content: vec![7; 100],
+        };
+        let medium = Medium::create(&path, &of(1)).unwrap();
+        for generation in 2..6 {
+            for torn in 0..2 {
+                medium.write(&of(generation)).unwrap();
+                medium.file.write_all_at(b"torn", offset(torn)).unwrap();
+                assert_eq!(medium.first().unwrap(), torn, "{generation}");
+                // So it also is where one of them is a generation behind.
+                medium.write(&of(generation)).unwrap();
+                let before = encode(&of(1)).unwrap();
+                medium.file.write_all_at(&before, offset(torn)).unwrap();
+                assert_eq!(medium.first().unwrap(), torn, "{generation}");
+            }
+        }
+        medium.write(&of(9)).unwrap();
+        assert!(medium.holds_twice(&of(9)).unwrap());
+    }
 }

@@ -11,6 +11,7 @@
 //! Data keys are random, so none can be computed again once its wraps are gone.
 
 mod content;
+mod locked;
 mod medium;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub use content::ID_LEN;
 pub use content::Slot;
 use content::{Content, WrappedTable};
 pub(crate) use content::{LOOKUP_LEN, TableKeys};
+pub use locked::LockedKeyFile;
 use medium::{Medium, Written};
 
 use crate::Error;
@@ -40,6 +42,8 @@ pub struct KeyFile {
     master: Key,
     /// The secrets of slots that were opened or made in this run, by slot number: what a new master key is wrapped for.
     secrets: BTreeMap<u32, SlotSecret>,
+    /// A write failed, so what the file holds is not known: nothing more is written to it until it was opened anew.
+    broken: bool,
 }
 
 impl KeyFile {
@@ -84,6 +88,7 @@ impl KeyFile {
             content,
             master,
             secrets: BTreeMap::from([(1, secret)]),
+            broken: false,
         })
     }
 
@@ -98,12 +103,7 @@ impl KeyFile {
     ) -> Result<(Self, Tables), Error> {
         let io = |error: std::io::Error| failed(path, &error);
         let medium = Medium::open(path).map_err(io)?;
-        let newest = medium.read().map_err(io)?.into_iter().next();
-        let newest = match newest {
-            Some(newest) => newest,
-            None if medium.is_erased().map_err(io)? => return Err(Error::KeysDestroyed),
-            None => return Err(Error::KeyFileDamaged("neither of its two regions is whole")),
-        };
+        let newest = newest(&medium, io)?;
         let (content, body, code) = Content::parse(&newest.content)?;
         let mut secrets = BTreeMap::new();
         let mut master = None;
@@ -136,6 +136,7 @@ impl KeyFile {
             content,
             master,
             secrets,
+            broken: false,
         };
         Ok((opened, tables))
     }
@@ -156,6 +157,12 @@ impl KeyFile {
     #[must_use]
     pub fn is_open(&self, slot: &Slot) -> bool {
         self.secrets.contains_key(&slot.id)
+    }
+
+    /// Whether a write has failed, so that the file has to be opened anew before its keys can change.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.broken
     }
 
     /// Whether a wrap was destroyed while its master key had to stay, for want of another slot's secret.
@@ -256,16 +263,20 @@ impl KeyFile {
 
     /// Writes a new generation; what stands in memory changes only when it is durable.
     fn replace(&mut self, content: Content, master: Option<Key>) -> Result<(), Error> {
+        if self.broken {
+            let reason = "an earlier write of it failed; restart the machine";
+            return Err(failed(&self.path, &std::io::Error::other(reason)));
+        }
         let generation = self.generation.checked_add(1).ok_or(Error::KeyFileFull)?;
         let master = master.unwrap_or_else(|| self.master.clone());
         let written = Written {
             generation,
             content: content.to_bytes(&master, generation)?,
         };
-        // Also after a failure, which may have left one region of it: the next is another generation.
-        self.generation = generation;
         let write = self.medium.write(&written);
+        self.broken = write.is_err();
         write.map_err(|error| failed(&self.path, &error))?;
+        self.generation = generation;
         (self.content, self.master) = (content, master);
         Ok(())
     }
@@ -289,6 +300,15 @@ impl TableKeys {
     }
 }
 
+/// The newest generation that is whole; `io` makes an error of the system's.
+fn newest(medium: &Medium, io: impl Fn(std::io::Error) -> Error) -> Result<Written, Error> {
+    match medium.read().map_err(&io)?.into_iter().next() {
+        Some(newest) => Ok(newest),
+        None if medium.is_erased().map_err(&io)? => Err(Error::KeysDestroyed),
+        None => Err(Error::KeyFileDamaged("neither of its two regions is whole")),
+    }
+}
+
 fn failed(path: &Path, error: &std::io::Error) -> Error {
     Error::KeyFile {
         path: path.to_owned(),
@@ -309,5 +329,36 @@ impl std::fmt::Debug for KeyFile {
             .field("generation", &self.generation)
             .field("slots", &slots)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::RootKey;
+
+    #[test]
+    fn after_a_failed_write_nothing_is_written_until_it_was_opened_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.keys");
+        let root = || RootKey::from_bytes(&[7; 32]).unwrap();
+        let mut file = KeyFile::create(&path, &root(), &Tables::new()).unwrap();
+        let keys = new_table().unwrap();
+        file.put_table("before", &keys).unwrap();
+        let writable = std::mem::replace(
+            &mut file.medium,
+            Medium::of(std::fs::File::open(&path).unwrap()),
+        );
+        assert!(file.put_table("during", &keys).is_err());
+        assert!(file.is_broken());
+        file.medium = writable;
+        let before = std::fs::read(&path).unwrap();
+        assert!(file.put_table("after", &keys).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        drop(file);
+        let (mut file, tables) = KeyFile::open(&path, &[Box::new(root())]).unwrap();
+        assert_eq!(tables.keys().collect::<Vec<_>>(), ["before"]);
+        file.put_table("after", &keys).unwrap();
     }
 }

@@ -89,9 +89,6 @@ async fn wait(connection: &mut Connection) -> Result<VerificationVerdict, Failur
 }
 
 fn judge(verdict: &VerificationVerdict, wrong: Option<String>) -> Result<(), Failure> {
-    if let Some(reason) = &verdict.failed {
-        return Err(format!("the store could not be verified: {}", plain(reason)).into());
-    }
     if !verdict.altered.is_empty() {
         return Err(Altered(format!(
             "the store was altered behind the appliance's back ({}); it stops serving. Find out who could write to its disk, \
@@ -99,6 +96,9 @@ fn judge(verdict: &VerificationVerdict, wrong: Option<String>) -> Result<(), Fai
             verdict.altered.join(", ")
         ))
         .into());
+    }
+    if let Some(reason) = &verdict.failed {
+        return Err(format!("the store could not be verified: {}", plain(reason)).into());
     }
     if verdict.unopened_records > 0 {
         return Err(Altered(format!(

@@ -15,7 +15,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use zeroize::Zeroizing;
 
 use super::error::ConfigError;
-use super::file::Config;
+use super::file::{Config, Unlock};
 use super::roots::Roots;
 
 /// Largest credential that is read, in bytes.
@@ -29,11 +29,12 @@ const PREFIX: &str = "holdfast.";
 pub enum Name {
     /// `holdfast.toml`: the configuration. Required.
     Toml,
-    /// `holdfast.root-key`: opens everything stored. Required, unless a passphrase or the recovery key is passed.
+    /// `holdfast.root-key`: opens everything stored. Required, unless a passphrase or the recovery key is passed, or typed on
+    /// the console.
     RootKey,
     /// `holdfast.root-key.next`: the root key that is to take its place.
     NextRootKey,
-    /// `holdfast.passphrase`: opens everything stored, on machines where a person types it.
+    /// `holdfast.passphrase`: opens everything stored, on machines where a person knows it.
     Passphrase,
     /// `holdfast.recovery-key`: what `holdfast key recovery` printed.
     RecoveryKey,
@@ -48,6 +49,9 @@ pub enum Name {
 }
 
 impl Name {
+    /// Those that open everything stored, each by itself.
+    pub const WAYS: [Self; 3] = [Self::RootKey, Self::Passphrase, Self::RecoveryKey];
+
     /// Every name.
     pub const ALL: [Self; 9] = [
         Self::Toml,
@@ -117,15 +121,30 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Reads every `holdfast.*` file of a directory; other files are not looked at.
+    /// Reads every `holdfast.*` file of a directory; other files are not looked at. What opens the store may be missing where
+    /// the configuration says that it is typed on the console ([`Credentials::is_locked`]).
     ///
     /// # Errors
     /// Missing, surplus or unreadable credentials, bad content, a certificate that is not the key's.
     pub fn read(dir: &Path) -> Result<Self, ConfigError> {
-        Self::read_with(dir, &Limits::default()).map(|(credentials, _)| credentials)
+        let credentials = Self::read_others(dir, &Limits::default())?;
+        if !credentials.is_locked() {
+            Roots::read(dir)?;
+        } else if credentials.passed.contains(&Name::NextRootKey) {
+            return Err(Roots::next_alone());
+        }
+        Ok(credentials)
     }
 
-    /// The same, where limits that the configuration leaves out are as in `defaults`; and what opens the store.
+    /// Whether somebody must type on the console what opens the store.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        let passed = |name| self.passed.contains(name);
+        self.config.unlock == Unlock::Console && !Name::WAYS.iter().any(passed)
+    }
+
+    /// The same, where limits that the configuration leaves out are as in `defaults`; and what opens the store, which must be
+    /// there: the server asks nobody.
     ///
     /// # Errors
     /// As [`Credentials::read`].

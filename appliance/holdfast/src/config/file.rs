@@ -24,6 +24,8 @@ pub struct Config {
     pub operator: Option<Operator>,
     /// The only data partition to accept (its unique partition GUID); `None`: find or make one.
     pub data_id: Option<Uuid>,
+    /// Where the secret that opens the data comes from, if no credential does it.
+    pub unlock: Unlock,
     /// How the machine gets its addresses.
     pub network: Network,
     /// Time servers, host names or addresses; empty: those that DHCP hands out.
@@ -32,6 +34,16 @@ pub struct Config {
     pub limits: Limits,
     /// How many of the newest versions of the site are kept.
     pub keep_versions: usize,
+}
+
+/// Where the secret comes from that opens the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unlock {
+    /// From a credential alone; nobody is ever asked.
+    #[default]
+    Credential,
+    /// Typed on the console at each start at which no credential opens the data.
+    Console,
 }
 
 /// Versions of the site that are kept if the configuration says nothing.
@@ -92,7 +104,8 @@ struct OperatorTable {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DataTable {
-    id: Spanned<String>,
+    id: Option<Spanned<String>>,
+    unlock: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -127,6 +140,7 @@ impl Config {
     /// As [`Config::parse`].
     pub fn parse_with(text: &str, defaults: &Limits) -> Result<Self, ConfigError> {
         let document: Document = toml::from_str(text).map_err(|e| syntax(text, &e))?;
+        let data = document.data.as_ref();
         Ok(Self {
             origin: origins(text, &document.origin)?,
             headers_may_loosen: document
@@ -134,7 +148,15 @@ impl Config {
                 .as_ref()
                 .is_some_and(|site| site.headers_may_loosen),
             operator: document.operator.map(|o| operator(text, &o)).transpose()?,
-            data_id: document.data.map(|d| data_id(text, &d)).transpose()?,
+            data_id: data
+                .and_then(|d| d.id.as_ref())
+                .map(|id| data_id(text, id))
+                .transpose()?,
+            unlock: data
+                .and_then(|d| d.unlock.as_ref())
+                .map(|way| unlock(text, way))
+                .transpose()?
+                .unwrap_or_default(),
             network: document
                 .network
                 .map(|n| network(text, &n))
@@ -239,13 +261,23 @@ fn operator(text: &str, table: &OperatorTable) -> Result<Operator, ConfigError> 
     )
 }
 
-fn data_id(text: &str, table: &DataTable) -> Result<Uuid, ConfigError> {
+fn data_id(text: &str, id: &Spanned<String>) -> Result<Uuid, ConfigError> {
     value(
         text,
-        &table.id,
+        id,
         |s| Uuid::try_parse(s).ok().filter(|id| !id.is_nil()),
         "not a data id",
         "copy the data id from the console's status page",
+    )
+}
+
+fn unlock(text: &str, way: &Spanned<String>) -> Result<Unlock, ConfigError> {
+    value(
+        text,
+        way,
+        |s| (s == "console").then_some(Unlock::Console),
+        "not a way to unlock the data",
+        "write \"console\" to be asked on the serial console, or take the key out: then a credential does it",
     )
 }
 

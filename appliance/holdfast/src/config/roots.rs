@@ -42,18 +42,24 @@ impl Roots {
                 Name::RootKey.as_str(),
                 "missing",
                 "pass 32 random bytes as 64 hexadecimal digits; `holdfast config new` makes them. Keep a copy: without it \
-                 the stored data cannot be read. On metal, holdfast.passphrase can take its place",
+                 the stored data cannot be read. On metal, holdfast.passphrase can take its place, or `unlock = \"console\"` \
+                 under [data], and somebody at the console",
             ));
         }
         if none && roots.next.is_some() {
-            return Err(ConfigError::credential(
-                Name::NextRootKey.as_str(),
-                "passed without the root key that it is to follow",
-                "pass holdfast.root-key as well; where it is lost, pass the new key as holdfast.root-key, beside \
-                 holdfast.recovery-key",
-            ));
+            return Err(Self::next_alone());
         }
         Ok(roots)
+    }
+
+    /// The refusal of a next root key that follows none.
+    pub(super) fn next_alone() -> ConfigError {
+        ConfigError::credential(
+            Name::NextRootKey.as_str(),
+            "passed without the root key that it is to follow",
+            "pass holdfast.root-key as well; where it is lost, pass the new key as holdfast.root-key, beside \
+             holdfast.recovery-key",
+        )
     }
 
     /// The ring that they open.

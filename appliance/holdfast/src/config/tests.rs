@@ -126,6 +126,10 @@ fn bad_value_is_refused_with_its_place() {
     for tail in [
         "[operator]\nkey = \"ed25519:AAAA\"",
         "[data]\nid = \"no\"",
+        "[data]\nunlock = \"Console\"",
+        "[data]\nunlock = \"\"",
+        "[data]\nunlock = true",
+        "[data]\nlock = \"console\"",
         "[network]\naddress = [\"192.0.2.10\"]",
         "[network]\naddress = [\"192.0.2.10/33\"]",
         "[network]\ngateway = [\"192.0.2.1\"]",
@@ -265,4 +269,42 @@ fn number_of_kept_versions_is_bounded_and_10_without_the_key() {
         let why = read(&format!("[site]\nkeep_versions = {wrong}\n")).unwrap_err();
         assert!(why.to_string().contains("from 1 to 1000"), "{why}");
     }
+}
+
+#[test]
+fn typing_is_asked_for_by_the_configuration_alone_and_a_credential_goes_before_it() {
+    let console = format!("{SMALLEST}[data]\nunlock = \"console\"\n");
+    let recovery = holdfast_secrets::RecoveryKey::generate().unwrap().text();
+    let read = |files: &[(&str, &str)]| {
+        let dir = directory(files);
+        Credentials::read(dir.path()).map(|read| read.is_locked())
+    };
+    let toml = ("holdfast.toml", console.as_str());
+    assert_eq!(read(&[toml]), Ok(true));
+    for way in [
+        ("holdfast.root-key", ROOT_KEY),
+        ("holdfast.passphrase", "six words that nobody would guess"),
+        ("holdfast.recovery-key", &recovery),
+    ] {
+        assert_eq!(read(&[toml, way]), Ok(false), "{way:?}");
+        assert_eq!(read(&[("holdfast.toml", SMALLEST), way]), Ok(false));
+    }
+    let why = |files: &[(&str, &str)]| read(files).unwrap_err().to_string();
+    let none = why(&[("holdfast.toml", SMALLEST)]);
+    assert!(
+        none.starts_with("credential holdfast.root-key: missing")
+            && none.contains("unlock = \"console\"")
+    );
+    assert!(why(&[toml, ("holdfast.passphrase", "short")]).contains("fewer than 12"));
+    assert!(why(&[toml, ("holdfast.root-key.next", ROOT_KEY)]).contains("that it is to follow"));
+    // The server itself is never started without: nobody can type there.
+    let dir = directory(&[toml]);
+    let server = Credentials::read_with(dir.path(), &holdfast_server::Limits::default());
+    let server = server.map(|_| ()).unwrap_err().to_string();
+    assert!(
+        server.starts_with("credential holdfast.root-key: missing"),
+        "{server}"
+    );
+    let fix = Config::parse(&console.replace("\"console\"", "\"tpm\"")).unwrap_err();
+    assert!(fix.to_string().contains("fix: write \"console\""), "{fix}");
 }

@@ -11,13 +11,16 @@ use rustix::fs::OFlags;
 use super::setup::Outcome;
 use super::show::Show;
 
+/// The console: what the kernel was told last on its command line, the first serial port.
+pub const PATH: &str = "/dev/console";
+
 /// Writes to the console; where there is none, nobody reads it.
 pub fn print(text: &str) {
     let flags = (OFlags::NOCTTY | OFlags::CLOEXEC).bits();
     let opened = OpenOptions::new()
         .write(true)
         .custom_flags(i32::try_from(flags).unwrap_or_default())
-        .open("/dev/console");
+        .open(PATH);
     if let Ok(mut console) = opened {
         // The kernel's console driver turns a line feed into both characters by itself (ONLCR); one write keeps kernel
         // messages from coming between the lines.
@@ -48,6 +51,13 @@ impl Page {
     pub fn state(&self) -> String {
         let state = match (&self.outcome, &self.show) {
             (Some(outcome), _) if outcome.refused.is_some() => "refused",
+            (
+                Some(Outcome {
+                    waiting: Some(waiting),
+                    ..
+                }),
+                None,
+            ) => waiting,
             (_, Some(show)) => &show.state,
             (_, None) if self.server_refused.is_some() => "refused",
             (_, None) if self.was_connected => "not serving",
@@ -193,6 +203,23 @@ mod tests {
             "ab".repeat(32)
         );
         assert_eq!(page.text(), expected);
+    }
+
+    #[test]
+    fn page_says_that_somebody_must_type() {
+        let waiting = |refused: Option<&str>| Page {
+            outcome: Some(Outcome {
+                waiting: Some("waiting for the passphrase".into()),
+                refused: refused.map(str::to_owned),
+                site: Some("https://www.example.org".into()),
+                ..Outcome::default()
+            }),
+            ..Page::default()
+        };
+        let text = waiting(None).text();
+        assert!(text.contains("  state        waiting for the passphrase\n"));
+        assert!(text.contains("  site         https://www.example.org\n"));
+        assert_eq!(waiting(Some("the console went away")).state(), "refused");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::plan::{DiskView, Layout, Plan, plan};
 use super::{console, setup};
 
 /// Where the data file system is mounted.
-const MOUNT_POINT: &str = "/var/lib/holdfast";
+pub const MOUNT_POINT: &str = "/var/lib/holdfast";
 /// How long to wait for a disk that is not there yet.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long no further disk may have come up before the disks count as complete: longer where something would be made.
@@ -29,7 +29,8 @@ const STILL_TO_USE: Duration = Duration::from_millis(500);
 const STILL_TO_MAKE: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(100);
 
-/// Finds or makes the data partition and mounts it. Returns its data id. `look` is the first at the disks: the earlier, the shorter the wait.
+/// Finds or makes the data partition and mounts it. Returns its data id. `look` is the first at the disks: the earlier it was,
+/// the shorter the wait for a partition that only has to be mounted.
 ///
 /// # Errors
 /// A refusal of the plan, or what failed.
@@ -115,7 +116,8 @@ pub fn unmount() -> Result<(), MachineError> {
     }
 }
 
-/// Waits until the disks are complete enough for the plan, but never long.
+/// Waits until the disks are complete enough for the plan, but never long. Time before this call counts for a partition that is
+/// used as it stands, which can be put right by a restart; never for making one, nor for a refusal.
 fn settle(
     data_id: Option<Uuid>,
     look: Look,
@@ -139,13 +141,17 @@ fn settle(
             // A slow disk may be all that is missing, and waiting before a refusal costs nothing.
             (Err(_), _) => PATIENCE,
         };
+        let since = |changed: Instant| match planned {
+            Ok(Plan::Use { .. }) => changed,
+            _ => changed.max(began),
+        };
         loop {
             let now = disks::list();
             if now != disks {
                 (disks, changed) = (now, Instant::now());
                 break;
             }
-            if changed.elapsed() >= still || began.elapsed() >= PATIENCE {
+            if since(changed).elapsed() >= still || began.elapsed() >= PATIENCE {
                 return planned.map(|plan| (disks, views, plan));
             }
             sleep(POLL);

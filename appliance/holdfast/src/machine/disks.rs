@@ -26,6 +26,8 @@ pub struct Disk {
     pub sectors: u64,
     /// Whether the kernel refuses writes.
     pub read_only: bool,
+    /// The kernel's number of this attachment, never given twice in a boot (`/sys/block/X/diskseq`).
+    pub sequence: u64,
 }
 
 impl Disk {
@@ -72,6 +74,7 @@ pub fn list() -> Vec<Disk> {
                 sector,
                 sectors: bytes.checked_div(sector)?,
                 read_only: number(&dir.join("ro")) == Some(1),
+                sequence: number(&dir.join("diskseq")).unwrap_or(0),
             })
             .filter(|_| usable)
         })

@@ -29,6 +29,17 @@ pub enum MachineError {
         /// The way out.
         fix: &'static str,
     },
+    /// The key file, as what was typed on the console is tried at it.
+    #[error(transparent)]
+    Keys(#[from] holdfast_secrets::Error),
+    /// Nobody can type what opens the data.
+    #[error("{problem}\n  fix: {fix}")]
+    Console {
+        /// What is wrong.
+        problem: String,
+        /// The way out.
+        fix: &'static str,
+    },
     /// The machine failed at something that should work.
     #[error("{what}: {source}\n  fix: check the disk and the host, then start the machine again")]
     Io {

@@ -38,6 +38,8 @@ impl Look {
     pub fn first() -> Self {
         let disks = disks::list();
         let noted = fs::read(FILE).unwrap_or_default();
+        // Of use once: what a later set-up finds would be of other disks.
+        let _ = fs::remove_file(FILE);
         let ago = since_start().map_or(Duration::ZERO, |now| ago(&noted, &disks, now));
         let now = Instant::now();
         let changed = now.checked_sub(ago).unwrap_or(now);
@@ -85,6 +87,7 @@ mod tests {
             sector: 512,
             sectors: 2048,
             read_only: false,
+            sequence: 7,
         };
         let seconds = Duration::from_secs;
         let (one, two) = (vec![disk("vda")], vec![disk("vda"), disk("vdb")]);
@@ -96,6 +99,15 @@ mod tests {
         // A disk that came up or went away since begins the wait anew.
         assert_eq!(ago(&note(seconds(2), &one), &two, seconds(5)), seconds(0));
         assert_eq!(ago(&note(seconds(2), &two), &one, seconds(5)), seconds(0));
+        // Nor does another disk in the same place count as the same.
+        let other = Disk {
+            sequence: 8,
+            ..disk("vda")
+        };
+        assert_eq!(
+            ago(&note(seconds(2), &one), &[other], seconds(5)),
+            seconds(0)
+        );
         // What cannot be true, or cannot be read, shortens nothing.
         assert_eq!(ago(&note(seconds(9), &one), &one, seconds(5)), seconds(0));
         assert_eq!(ago(b"", &one, seconds(5)), seconds(0));

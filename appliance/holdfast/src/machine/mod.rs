@@ -1,8 +1,9 @@
 //! The root-side units of the image: what the server itself has no power to do.
 //!
-//! `mounts` takes execution away from writable mounts and has the first look at the disks, `setup` turns credentials into a running configuration and brings up
-//! the data partition, `teardown` unmounts it, `run` keeps the console page and the newest lines of the log, answers the
-//! server's questions and listens to the power button.
+//! `mounts` takes execution away from writable mounts and has the first look at the disks, `setup` turns credentials into a
+//! running configuration, brings up the data partition and asks on the console for what opens it where the configuration says
+//! so, `teardown` unmounts it, `run` keeps the console page and the newest lines of the log, answers the server's questions and
+//! listens to the power button.
 
 mod addresses;
 mod cmdline;
@@ -26,6 +27,8 @@ mod run;
 mod setup;
 mod show;
 mod sources;
+mod terminal;
+mod unlock;
 mod variables;
 
 #[cfg(test)]
@@ -41,7 +44,7 @@ use clap::Subcommand;
 pub enum MachineCommand {
     /// Put nosuid, nodev and noexec on every writable mount
     Mounts,
-    /// Read and check the configuration, bring up the data partition
+    /// Read and check the configuration, bring up the data partition, ask for what opens it if it is to be typed
     Setup,
     /// Unmount the data partition
     Teardown,

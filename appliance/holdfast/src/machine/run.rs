@@ -23,7 +23,7 @@ use crate::say;
 use crate::serve::notify::Notify;
 
 /// How often addresses, input devices and set-up's outcome are looked at.
-const TICK: Duration = Duration::from_secs(1);
+pub const TICK: Duration = Duration::from_secs(1);
 /// At most this many connections; the server opens one.
 const CONNECTIONS: usize = 4;
 /// At most this many of journald, which opens one and another when that is lost.
@@ -135,7 +135,9 @@ impl State {
         self.ticked = Some(Instant::now());
         self.buttons.refresh();
         self.page.addresses = addresses::current();
-        if self.page.outcome.is_none() {
+        // Until set-up has ended; it may tell first that it waits for somebody.
+        let ended = |outcome: &Outcome| outcome.waiting.is_none();
+        if !self.page.outcome.as_ref().is_some_and(ended) {
             self.page.outcome = Outcome::load();
         }
         // systemd-sysctl was before the server, which cannot look itself: it has a network of its own, with variables of its

@@ -1,18 +1,23 @@
-//! Set-up, top to bottom: credentials, network, data partition.
+//! Set-up, top to bottom: credentials, network, data partition, and what opens it if somebody must type that.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::thread;
 
 use holdfast_server::machine::SecureBoot;
 use rustix::mount::{MountFlags, mount};
 use serde::{Deserialize, Serialize};
 
 use super::error::MachineError;
-use super::{console, data, firmware, look, mounts, network, sources};
-use crate::config::{Config, Credentials};
+use super::terminal::Terminal;
+use super::unlock::{self, Around, Data};
+use super::{console, data, firmware, look, mounts, network, run, sources};
+use crate::config::{Config, Credentials, Name};
+use crate::say;
+use crate::serve::notify::Notify;
 
 /// What the units of ours tell each other.
 pub const RUN: &str = "/run/holdfast";
@@ -20,6 +25,9 @@ pub const RUN: &str = "/run/holdfast";
 const CREDENTIALS: &str = "/run/credstore";
 const ROOT_HASH: &str = "/run/holdfast/root-hash";
 const OUTCOME: &str = "/run/holdfast/setup.json";
+/// What the service manager is told, time and again, while a person is waited for: a time limit is for disks, not for people
+/// (sd_notify(3)).
+const MORE_TIME: &str = "EXTEND_TIMEOUT_USEC=300000000";
 
 /// How set-up ended, for the console page.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +40,9 @@ pub struct Outcome {
     pub site: Option<String>,
     /// The portal's origin.
     pub portal: Option<String>,
+    /// What set-up waits for, as the page's state; `None` when it has ended.
+    #[serde(default)]
+    pub waiting: Option<String>,
     /// Number of credentials that are not ours.
     pub ignored: usize,
     /// Where each credential of ours came from, by name.
@@ -72,6 +83,7 @@ pub fn setup() -> Result<(), MachineError> {
         ..Outcome::default()
     };
     let result = steps(&mut outcome);
+    outcome.waiting = None;
     outcome.refused = result.as_ref().err().map(ToString::to_string);
     outcome.save()?;
     result
@@ -93,18 +105,58 @@ fn steps(outcome: &mut Outcome) -> Result<(), MachineError> {
     let gathered = sources::gather()?;
     outcome.ignored = gathered.ignored;
     outcome.sources = gathered.sources();
-    let config = store_credentials(&gathered)?;
+    let (config, locked) = store_credentials(&gathered)?;
+    // It may be long until this ends.
+    drop(gathered);
     outcome.site = Some(config.origin.site.to_string());
     outcome.portal = Some(config.origin.portal.to_string());
+    // Where nobody can be asked, that is said before anything is made on a disk.
+    let terminal = locked.then(|| Terminal::open(Path::new(console::PATH)));
+    let terminal = terminal.transpose()?;
     write_network(&config)?;
     let id = data::bring_up(config.data_id, look)?.to_string();
     console::print(&format!("holdfast: data id {id}\n"));
     outcome.data_id = Some(id);
+    if let Some(terminal) = terminal {
+        let name = unlock(terminal, &config, outcome)?;
+        outcome
+            .sources
+            .insert(name.as_str().to_owned(), "the console".to_owned());
+    }
     mounts::tell_writable()
 }
 
-/// Puts the credentials on a memory file system of their own, and checks them all there.
-fn store_credentials(gathered: &sources::Gathered) -> Result<Config, MachineError> {
+/// Has somebody type what opens the data, and puts it where a credential would be.
+fn unlock(
+    mut terminal: Terminal,
+    config: &Config,
+    outcome: &mut Outcome,
+) -> Result<Name, MachineError> {
+    let data = Data::look(Path::new(data::MOUNT_POINT))?;
+    outcome.waiting = Some(data.awaited().to_owned());
+    outcome.save()?;
+    // The page first, so that the question is the last line.
+    thread::sleep(run::TICK.saturating_mul(2));
+    let notify = Notify::connect().map_err(|error| MachineError::Console {
+        problem: error.to_string(),
+        fix: "start this by systemd",
+    })?;
+    let around = Around {
+        alive: &|| notify.tell(MORE_TIME),
+        pause: &thread::sleep,
+    };
+    let opened = unlock::ask(&mut terminal, config.origin.site.host(), &data, &around)?;
+    let path = Path::new(CREDENTIALS).join(opened.name.as_str());
+    write_file(&path, opened.text.as_bytes(), 0o400).map_err(MachineError::io("write", &path))?;
+    let by = opened.name.as_str();
+    let line = serde_json::json!({ "kind": "unlocked", "by": by, "wrong_tries": opened.wrong });
+    say::line(&line);
+    Ok(opened.name)
+}
+
+/// Puts the credentials on a memory file system of their own, and checks them all there. Tells also whether what opens the data
+/// must be typed.
+fn store_credentials(gathered: &sources::Gathered) -> Result<(Config, bool), MachineError> {
     let dir = Path::new(CREDENTIALS);
     make_dir(dir)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
@@ -120,7 +172,9 @@ fn store_credentials(gathered: &sources::Gathered) -> Result<Config, MachineErro
         let path = dir.join(name.as_str());
         write_file(&path, content, 0o400).map_err(MachineError::io("write", &path))?;
     }
-    Ok(Credentials::read(dir)?.config)
+    let credentials = Credentials::read(dir)?;
+    let locked = credentials.is_locked();
+    Ok((credentials.config, locked))
 }
 
 fn write_network(config: &Config) -> Result<(), MachineError> {

@@ -18,7 +18,7 @@ use holdfast_audit::Timestamp;
 use holdfast_server::{
     Authority, Clock as _, Limits, Server, Settings, SystemClock, last_stored_time,
 };
-use holdfast_store::{Pause, Store};
+use holdfast_store::{Error as StoreError, Pause, Store};
 use listenfd::ListenFd;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -49,7 +49,14 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
         Err(error) => {
             eprintln!("holdfast: {error}");
             Console::refused(&error.to_string());
-            return ExitCode::from(EX_CONFIG);
+            // What the disk did wrong may be right at the next start, and a compaction is not begun twice.
+            let passing = error.downcast_ref::<StoreError>();
+            let passing = passing.is_some_and(StoreError::may_pass);
+            return if passing {
+                ExitCode::FAILURE
+            } else {
+                ExitCode::from(EX_CONFIG)
+            };
         }
     };
     match start(opened, data) {
@@ -91,6 +98,9 @@ fn pause(pause: Pause) {
         }
         Pause::Compacting { bytes } => {
             serde_json::json!({ "kind": "store-compacting", "bytes": bytes })
+        }
+        Pause::NotCompacted { room } => {
+            serde_json::json!({ "kind": "store-not-compacted", "reason": "the disk is full", "room": room })
         }
         Pause::Compacted { bytes, took } => {
             serde_json::json!({ "kind": "store-compacted", "bytes": bytes, "millis": took.as_millis() })
@@ -164,6 +174,8 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
         listeners.extend(passed.take_tcp_listener(index)?);
     }
     let (console, machine) = Console::connect()?;
+    // Beside what follows, since both take a second on a slow machine. What was passed is in this process's hands alone by now.
+    let trial = started::Trial::begin(data);
     let server = Server::open(store.clone(), settings, Arc::new(clock), listeners, machine)?;
     write_records_at_panic(&server);
     let notify = Notify::connect()?;
@@ -171,7 +183,7 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
     // Read before the sandbox, which hides the control groups that limit it.
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
 
-    started::enter_sandbox(&data)?;
+    started::enter_sandbox(trial)?;
 
     // With one processor, threads that pass work to each other would only cost.
     let mut builder = if threads > 1 {

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::UNIX_EPOCH;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use holdfast_hardening::{Filters, LANDLOCK_FILES, LANDLOCK_SIGNALS, Limits, enter_with};
 
@@ -94,23 +95,56 @@ pub fn is_confined() -> bool {
     CONFINED.load(Ordering::Relaxed)
 }
 
-/// Gives up every power that serving does not need: files, new sockets, other programs. `data` is the store's folder.
-///
-/// Before that, child processes show that the sandbox holds. Random bytes need no file: the image's binary asks the kernel
-/// (`getrandom_backend` in image/rust-env.sh), and a dynamic one the C library.
-pub fn enter_sandbox(data: &Path) -> Result<(), Failure> {
+/// Children that show, beside the rest of the start, that the sandbox holds.
+pub struct Trial(JoinHandle<Result<Filters, String>>);
+
+impl Trial {
+    /// Begins it. `data` is the store's folder, with the store in it.
+    pub fn begin(data: PathBuf) -> Self {
+        Self(thread::spawn(move || {
+            // An error need not pass between threads; its words do.
+            try_sandbox(&data).map_err(|error| error.to_string())
+        }))
+    }
+
+    /// Waits for its end, and until this is the only thread again.
+    fn end(self) -> Result<Filters, Failure> {
+        let tried = self.0.join();
+        let filters = tried.map_err(|_| "the trial of the sandbox did not come to its end")??;
+        // A thread that was joined may be listed for a moment. Who enters the sandbox looks once more, and refuses.
+        let begun = Instant::now();
+        while threads() > 1 && begun.elapsed() < Duration::from_secs(1) {
+            thread::sleep(Duration::from_micros(100));
+        }
+        Ok(filters)
+    }
+}
+
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count)
+}
+
+/// Has children try everything that the server must not be able to do.
+fn try_sandbox(data: &Path) -> Result<Filters, Failure> {
     let limits = limits();
     let filters = Filters::compile()?;
-    let by = if in_image()? {
-        let by = By::Probe(&filters);
-        sandbox::unit_at_start(data, &limits, by)?;
-        by
+    if in_image()? {
+        sandbox::unit_at_start(data, &limits, By::Probe(&filters))?;
+        sandbox::at_start(data, &limits, By::Probe(&filters))?;
     } else {
-        By::Own
-    };
-    sandbox::at_start(data, &limits, by)?;
+        sandbox::at_start(data, &limits, By::Own)?;
+    }
+    Ok(filters)
+}
+
+/// Gives up every power that serving does not need: files, new sockets, other programs.
+///
+/// Before that, the trial has to end well. Random bytes need no file: the image's binary asks the kernel
+/// (`getrandom_backend` in image/rust-env.sh), and a dynamic one the C library.
+pub fn enter_sandbox(trial: Trial) -> Result<(), Failure> {
+    let filters = trial.end()?;
     CONFINED.store(true, Ordering::Relaxed);
-    let report = enter_with(&limits, &filters)?;
+    let report = enter_with(&limits(), &filters)?;
     say::line(&format_args!(
         "{{\"kind\":\"sandbox\",\"landlock_abi\":{},\"bounding_set_empty\":{}}}",
         report.landlock_abi, report.bounding_set_empty

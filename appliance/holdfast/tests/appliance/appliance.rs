@@ -16,6 +16,8 @@ pub static HOLDFAST: LazyLock<PathBuf> = LazyLock::new(|| {
     named.map_or_else(|| env!("CARGO_BIN_EXE_holdfast").into(), PathBuf::from)
 });
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What one says that is started while another one holds its socket or its store.
+pub const IN_USE: [&str; 2] = ["Address already in use", "is in use by another process"];
 
 pub struct Appliance {
     pub dir: tempfile::TempDir,
@@ -112,9 +114,10 @@ impl Appliance {
         self.spawn();
         let start = Instant::now();
         while !self.answers() {
-            // One that was killed while it tried its sandbox leaves a child for a moment, which holds the socket.
+            // One that was killed while it tried its sandbox leaves a child for a moment, which holds the socket and the store.
+            // A service manager ends such a child before it starts the next one.
             let ended = self.process.as_mut().unwrap().try_wait().unwrap();
-            if ended.is_some() && self.log().contains("Address already in use") {
+            if ended.is_some() && IN_USE.iter().any(|text| self.log().contains(text)) {
                 self.spawn();
             }
             assert!(start.elapsed() < PATIENCE, "did not start: {}", self.log());
@@ -180,6 +183,14 @@ impl Appliance {
     pub fn kill_in_place(&self) {
         let process = self.process.as_ref().unwrap();
         kill_process(Pid::from_child(process), Signal::KILL).unwrap();
+    }
+
+    /// Ends it at once, if it still runs.
+    pub fn end(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 
     /// Takes note that it is dead.

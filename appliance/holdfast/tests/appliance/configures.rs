@@ -57,6 +57,50 @@ fn config_new_makes_secrets_for_their_owner_alone_and_never_overwrites() {
 }
 
 #[test]
+fn config_new_makes_no_root_key_where_the_passphrase_is_typed() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let config = |words: &[&str]| {
+        let mut command = Command::new(&*HOLDFAST);
+        ok(&command
+            .arg("config")
+            .args(words)
+            .arg(&out)
+            .output()
+            .unwrap())
+    };
+    let text = config(&[
+        "new",
+        "--site",
+        "https://www.example.org",
+        "--portal",
+        "https://portal.example.org",
+        "--unlock-on-console",
+    ]);
+    assert!(text.contains("the two holdfast.* files") && text.contains("new passphrase"));
+    assert!(!text.contains("root-key"), "{text}");
+    let mut names: Vec<_> = std::fs::read_dir(&out)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        ["holdfast.identity-key", "holdfast.toml", "operator.key"]
+    );
+    assert!(config(&["check"]).contains("by what is typed on the console at each start"));
+    let json = config(&["check", "--json"]);
+    assert!(json.contains("\"typed_on_the_console\":true"), "{json}");
+    // A credential goes before it.
+    std::fs::write(
+        out.join("holdfast.passphrase"),
+        "six words that nobody would guess",
+    )
+    .unwrap();
+    assert!(config(&["check"]).contains("by a credential"));
+}
+
+#[test]
 fn config_new_and_check_speak_json() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");

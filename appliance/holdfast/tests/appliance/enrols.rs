@@ -65,7 +65,10 @@ fn an_unknown_device_is_refused() {
 fn a_device_that_the_store_does_not_know_is_refused() {
     let mut appliance = Appliance::start().enrolled();
     appliance.stop();
-    std::fs::remove_file(appliance.path("data/store.redb")).unwrap();
+    // Without the key file too: beside it, a missing store is a lost one, and refused.
+    for name in ["data/store.redb", "data/store.keys"] {
+        std::fs::remove_file(appliance.path(name)).unwrap();
+    }
     appliance.boot();
     assert_eq!(Device::enrolled(&appliance).get("/v1/status").status, 403);
 }
@@ -119,7 +122,11 @@ fn the_operators_key_enrols_and_pins_the_identity() {
 fn another_appliance_at_the_same_address_is_noticed() {
     let mut appliance = Appliance::start().enrolled();
     appliance.stop();
-    for name in ["data/store.redb", "secrets/holdfast.identity-key"] {
+    for name in [
+        "data/store.redb",
+        "data/store.keys",
+        "secrets/holdfast.identity-key",
+    ] {
         std::fs::remove_file(appliance.path(name)).unwrap();
     }
     appliance.boot();

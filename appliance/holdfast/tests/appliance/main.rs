@@ -16,6 +16,7 @@ mod configures;
 mod device;
 mod enrols;
 mod floods;
+mod forgets;
 mod gate;
 mod http2;
 mod keeps_keys;

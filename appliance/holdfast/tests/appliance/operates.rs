@@ -40,6 +40,13 @@ fn status_tells_the_machine_the_store_and_the_certificate() {
     let file = std::fs::metadata(appliance.path("data/store.redb")).unwrap();
     assert_eq!(status["store"]["bytes"].as_u64(), Some(file.len()));
     assert!(status["store"]["room"].as_u64().unwrap() > 0);
+    // Nobody stays in the store.
+    assert!(status["store"]["readers"].as_u64().unwrap() < 8, "{status}");
+    let oldest = &status["store"]["oldest_reader_ms"];
+    assert!(
+        oldest.as_u64().is_none_or(|oldest| oldest < 60_000),
+        "{status}"
+    );
     assert_eq!(status["web"]["source"], "self-made");
     assert_eq!(status["web"]["fingerprint"], status["certificate"]);
     let years = status["web"]["not_after"].as_i64().unwrap()

@@ -15,10 +15,10 @@ use crate::appliance::{Appliance, ok, refused};
 use crate::machine::events;
 use crate::web::{Answer, Stream, browser, builder, connect, read_one, read_to_end};
 
-const NAMES: [&str; 2] = ["localhost", "portal.localhost"];
+pub const NAMES: [&str; 2] = ["localhost", "portal.localhost"];
 
 /// Writes a certificate for these names that ends in so many days, and its key.
-fn write(folder: &Path, names: &[&str], days: i64) {
+pub fn write(folder: &Path, names: &[&str], days: i64) {
     let key = KeyPair::generate().unwrap();
     let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut parameters = CertificateParams::new(names).unwrap();
@@ -30,7 +30,7 @@ fn write(folder: &Path, names: &[&str], days: i64) {
     std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
 }
 
-fn install(appliance: &Appliance) -> std::process::Output {
+pub fn install(appliance: &Appliance) -> std::process::Output {
     let (chain, key) = (appliance.path("chain.pem"), appliance.path("key.pem"));
     let files = [chain.to_str().unwrap(), key.to_str().unwrap()];
     appliance.holdfast(&["tls", "install", files[0], files[1], "--json"])

@@ -132,14 +132,11 @@ fn store_that_was_put_back_as_a_whole_is_told_by_the_command_line() {
     ok(&appliance.holdfast(&["store", "verify"]));
 }
 
-#[test]
-fn flipped_bit_is_named_and_the_rest_is_served() {
-    let mut appliance = Appliance::start().enrolled();
-    appliance.push(&[("index.html", b"here"), ("other.html", b"there")]);
-    appliance.stop();
-    const BLOBS: Raw = TableDefinition::new("site-chunks");
+/// Flips a bit in the middle of the value that `pick` takes of all sealed chunks, told their lengths.
+fn flip(appliance: &Appliance, pick: impl Fn(&[usize]) -> usize) {
+    const CHUNKS: Raw = TableDefinition::new("site-chunks");
     let database = redb::Database::open(appliance.path("data/store.redb")).unwrap();
-    let read = database.begin_read().unwrap().open_table(BLOBS).unwrap();
+    let read = database.begin_read().unwrap().open_table(CHUNKS).unwrap();
     let all: Vec<_> = read
         .range::<&[u8]>(..)
         .unwrap()
@@ -149,18 +146,57 @@ fn flipped_bit_is_named_and_the_rest_is_served() {
         })
         .collect();
     drop(read);
+    let lengths: Vec<_> = all.iter().map(|(_, value)| value.len()).collect();
+    let (key, mut value) = all[pick(&lengths)].clone();
+    let middle = value.len() / 2;
+    value[middle] ^= 1;
     let write = database.begin_write().unwrap();
-    {
-        let mut rows = write.open_table(BLOBS).unwrap();
-        // The shortest is one of the two pages; the longest is the list of all.
-        let shortest = all.iter().min_by_key(|(_, value)| value.len());
-        let (key, mut value) = shortest.unwrap().clone();
-        let middle = value.len() / 2;
-        value[middle] ^= 1;
-        rows.insert(key.as_slice(), value.as_slice()).unwrap();
-    }
+    write
+        .open_table(CHUNKS)
+        .unwrap()
+        .insert(key.as_slice(), value.as_slice())
+        .unwrap();
     write.commit().unwrap();
-    drop(database);
+}
+
+fn shortest(lengths: &[usize]) -> usize {
+    (0..lengths.len()).min_by_key(|n| lengths[*n]).unwrap()
+}
+
+fn longest(lengths: &[usize]) -> usize {
+    (0..lengths.len()).max_by_key(|n| lengths[*n]).unwrap()
+}
+
+/// Long enough that the middle of each sealed value is of the page, and not of what the sums are made of; shorter than the list
+/// of the pages; and nothing that can be compressed, which would be stored twice.
+fn pages() -> [(&'static str, Vec<u8>); 2] {
+    let noise = |length: usize| {
+        let digest = |n: usize| aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA512, &[n as u8]);
+        let bytes = [digest(length), digest(length + 1)];
+        let bytes = bytes.iter().flat_map(|digest| digest.as_ref().to_vec());
+        bytes.take(length).collect()
+    };
+    [("one.bin", noise(80)), ("other.bin", noise(90))]
+}
+
+fn push_pages(appliance: &Appliance) {
+    let pages = pages();
+    let pages = pages.each_ref().map(|(name, bytes)| (*name, &bytes[..]));
+    appliance.push(&pages);
+}
+
+/// How both pages are answered.
+fn served(appliance: &Appliance) -> [u16; 2] {
+    ["/one.bin", "/other.bin"].map(|path| appliance.get(path).status)
+}
+
+#[test]
+fn flipped_bit_is_named_and_the_rest_is_served() {
+    let mut appliance = Appliance::start().enrolled();
+    push_pages(&appliance);
+    appliance.stop();
+    // One of the two pages; the longest is the list of all.
+    flip(&appliance, shortest);
     appliance.boot();
     let (code, told) = verify(&appliance);
     assert_eq!(code, Some(5), "{told}");
@@ -169,14 +205,60 @@ fn flipped_bit_is_named_and_the_rest_is_served() {
         told["verification"]["unopened"][0]["table"], "site-chunks",
         "{told}"
     );
-    let served = ["/", "/other.html"].map(|path| appliance.get(path).status);
-    let mut served = served.to_vec();
-    served.sort_unstable();
     assert_eq!(
-        served,
+        told["verification"]["altered"],
+        serde_json::json!([]),
+        "{told}"
+    );
+    let mut found = served(&appliance);
+    found.sort_unstable();
+    assert_eq!(
+        found,
         [200, 500],
         "the damaged one is not served, the other is"
     );
+    push_pages(&appliance);
+    assert_eq!(served(&appliance), [200, 200]);
+    // What was left of the damaged one goes at the next start.
+    appliance.stop();
+    appliance.boot();
+    assert_eq!(served(&appliance), [200, 200]);
+    let (code, told) = verify(&appliance);
+    assert_eq!(code, Some(0), "{told}");
+}
+
+#[test]
+fn damaged_list_of_the_live_version_stops_its_pages_and_a_push_of_the_same_mends_it() {
+    let mut appliance = Appliance::start().enrolled();
+    push_pages(&appliance);
+    appliance.stop();
+    flip(&appliance, longest);
+    appliance.boot();
+    assert_eq!(served(&appliance), [500, 500], "nothing is served of it");
+    let log = appliance.log_with("site-not-served");
+    assert!(log.contains("push the site again"), "{log}");
+    // The device can still do what mends it, with the very same pages.
+    ok(&appliance.holdfast(&["status"]));
+    push_pages(&appliance);
+    assert_eq!(served(&appliance), [200, 200]);
+    appliance.stop();
+    appliance.boot();
+    assert_eq!(served(&appliance), [200, 200]);
+    let (code, told) = verify(&appliance);
+    assert_eq!(code, Some(0), "{told}");
+}
+
+#[test]
+fn version_before_a_damaged_one_can_be_made_live() {
+    let mut appliance = Appliance::start().enrolled();
+    appliance.push(&[("index.html", b"first")]);
+    push_pages(&appliance);
+    appliance.stop();
+    flip(&appliance, longest);
+    appliance.boot();
+    assert_eq!(served(&appliance), [500, 500]);
+    ok(&appliance.holdfast(&["site", "rollback"]));
+    assert_eq!(appliance.get("/").body, b"first");
 }
 
 #[test]

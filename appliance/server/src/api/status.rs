@@ -25,6 +25,7 @@ pub(crate) async fn status(
         _ => None,
     };
     let store = shared.store.clone();
+    let reading = store.reading();
     let usage = blocking(move || store.usage()).await?.ok();
     let live = shared.site.live();
     let web = shared.web_certificate();
@@ -49,6 +50,10 @@ pub(crate) async fn status(
         store: usage.map(|usage| StoreStatus {
             bytes: usage.bytes,
             room: usage.room,
+            readers: reading.open,
+            oldest_reader_ms: reading
+                .oldest
+                .map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
         }),
         last_exit: shared.settings.last_exit.clone(),
     })

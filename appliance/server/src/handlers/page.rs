@@ -63,7 +63,12 @@ impl Page {
         uri: &Uri,
     ) -> Result<Self, Rejection> {
         let Some(live) = shared.site.live() else {
-            return Ok(Self(Content::Welcome));
+            return match shared.site.unloadable() {
+                None => Ok(Self(Content::Welcome)),
+                Some(why) => Err(Rejection::Internal(format!(
+                    "{why}. Push the site again, or make another version live"
+                ))),
+            };
         };
         let content = match resolve(&live, path, uri.query()) {
             Resolved::Page {

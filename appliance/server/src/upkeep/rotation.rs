@@ -63,6 +63,17 @@ impl Rotation {
 
 fn work(shared: &Arc<Shared>, runtime: &tokio::runtime::Handle) {
     loop {
+        // All of them are due from here on, so that a restart takes up those that wait as well. What fails is met again below.
+        let waiting = shared.upkeep.rotation.lock().waiting.clone();
+        for table in waiting {
+            if let Err(error) = shared.store.begin_rotation(&table) {
+                record::note(
+                    &shared.records,
+                    "key-rotation-not-begun",
+                    &error.to_string(),
+                );
+            }
+        }
         let table = {
             let mut inner = shared.upkeep.rotation.lock();
             if inner.waiting.is_empty() {

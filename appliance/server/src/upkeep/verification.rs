@@ -17,6 +17,8 @@ use crate::server::Shared;
 
 /// From the start of serving until the first verification, so that starting is not slowed down.
 const FIRST: Duration = Duration::from_secs(20);
+/// From a verification that could not read everything to the next.
+const AGAIN: Duration = Duration::from_secs(600);
 /// How long the verdict can be asked for before the server stops, since the store was altered.
 const TOLD: Duration = Duration::from_secs(3);
 
@@ -102,8 +104,22 @@ fn work(shared: &Arc<Shared>, runtime: &tokio::runtime::Handle) {
             } else if found.unopened_records > 0 {
                 let reason = format!("{} records do not open", found.unopened_records);
                 record::note(&shared.records, "store-damaged", &reason);
+                for record in &found.unopened {
+                    shared.site.note_unopened(&record.table, &record.stored_key);
+                }
             }
-            Some(told(found, now))
+            let unread: Vec<_> = found
+                .unread
+                .iter()
+                .map(|(table, why)| format!("table {table}: {why}"))
+                .collect();
+            let mut verdict = told(found, now);
+            if !unread.is_empty() {
+                let reason = unread.join("; ");
+                record::note(&shared.records, "store-not-verified", &reason);
+                verdict.failed = Some(reason);
+            }
+            Some(verdict)
         }
         // The server stops.
         Ok(None) => None,
@@ -115,6 +131,16 @@ fn work(shared: &Arc<Shared>, runtime: &tokio::runtime::Handle) {
             Some(verdict)
         }
     };
+    if verdict
+        .as_ref()
+        .is_some_and(|verdict| verdict.failed.is_some())
+    {
+        let shared = Arc::clone(shared);
+        runtime.spawn(async move {
+            tokio::time::sleep(AGAIN).await;
+            Verification::begin(&shared);
+        });
+    }
     mine.asked.store(false, Ordering::Relaxed);
     let mut inner = mine.lock();
     inner.running = None;

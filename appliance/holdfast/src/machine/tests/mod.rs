@@ -1,4 +1,4 @@
-//! The decisions of set-up, by topic; each is a function of what it is told.
+//! The decisions of set-up, by topic; each is a function of what it is told. And what is typed, on a terminal of the kernel.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -11,3 +11,4 @@ mod network;
 mod planning;
 mod properties;
 mod sources;
+mod typing;

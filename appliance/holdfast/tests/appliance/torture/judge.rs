@@ -1,14 +1,23 @@
 //! What must be there after a death.
 
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use holdfast_audit::{Event, Kind, Outcome};
+use holdfast_secrets::{KeyRing, RootKey, Suite};
+use holdfast_store::Store;
 use serde_json::Value;
 
 use super::Model;
-use super::operations::{Live, content};
+use super::operations::{Devices, Live, Publisher, content};
 use super::random::Random;
 use crate::appliance::Appliance;
 
 /// Compares what the appliance shows with what it has answered, and takes over what it did without an answer.
 pub fn judge(appliance: &Appliance, model: &mut Model, random: &mut Random) -> Result<(), String> {
+    if let Some(what) = &model.upkeep.altered {
+        return Err(format!("LOST: a verification amid the operations: {what}"));
+    }
     site(appliance, model, random)?;
     devices(appliance, model)?;
     keys(appliance, model)?;
@@ -33,13 +42,6 @@ fn site(appliance: &Appliance, model: &mut Model, random: &mut Random) -> Result
     let publisher = &mut model.publisher;
     let versions = json(appliance, &["site", "versions"])?;
     let versions = versions.as_array().cloned().unwrap_or_default();
-    for (number, _) in &publisher.stored {
-        if !versions.iter().any(|item| item["version"] == *number) {
-            return Err(format!(
-                "LOST: version {number} was answered and is not there"
-            ));
-        }
-    }
     let live = versions.iter().find(|item| item["live"] == true);
     let live = live.and_then(|item| item["version"].as_u64());
     let fits = |state: &Live| match (state.now, live) {
@@ -67,16 +69,13 @@ fn site(appliance: &Appliance, model: &mut Model, random: &mut Random) -> Result
         ));
     };
     publisher.live = now;
+    listed(publisher, &versions)?;
     if let Some((_, number)) = now.now {
         pages(appliance, number)?;
     }
     // What is not live is whole as well: one of them is shown, and the live one put back.
-    let others: Vec<_> = publisher
-        .stored
-        .iter()
-        .filter(|one| Some(**one) != now.now)
-        .copied()
-        .collect();
+    let mut others = publisher.kept();
+    others.retain(|one| Some(*one) != now.now);
     if let (Some(other), Some(live)) = (random.pick(&others).copied(), now.now) {
         json(appliance, &["site", "activate", &other.0.to_string()])?;
         pages(appliance, other.1)?;
@@ -84,6 +83,27 @@ fn site(appliance: &Appliance, model: &mut Model, random: &mut Random) -> Result
         publisher.live.before = Some(other);
     }
     Ok(())
+}
+
+/// Versions that must be there are there, and a version that is there was answered or is the live one: a push that was not
+/// answered either did nothing or made its version live.
+fn listed(publisher: &Publisher, versions: &[Value]) -> Result<(), String> {
+    let listed: Vec<_> = versions
+        .iter()
+        .filter_map(|item| item["version"].as_u64())
+        .collect();
+    for (number, _) in publisher.kept() {
+        if !listed.contains(&number) {
+            return Err(format!(
+                "LOST: version {number} was answered and is not there"
+            ));
+        }
+    }
+    let known = |number: &u64| publisher.stored.iter().any(|(known, _)| known == number);
+    match listed.iter().find(|number| !known(number)) {
+        Some(half) => Err(format!("HALF: version {half} is there and is not live")),
+        None => Ok(()),
+    }
 }
 
 fn pages(appliance: &Appliance, number: u64) -> Result<(), String> {
@@ -106,7 +126,20 @@ fn pages(appliance: &Appliance, number: u64) -> Result<(), String> {
     Ok(())
 }
 
-fn devices(appliance: &Appliance, model: &Model) -> Result<(), String> {
+fn devices(appliance: &Appliance, model: &mut Model) -> Result<(), String> {
+    if let Some(state) = model.devices.perhaps_revoked.take() {
+        // From here on it has to stay as it is.
+        match appliance.holdfast_as(&state, &["status"]).status.code() {
+            Some(0) => model.devices.enrolled.push(state),
+            Some(4) => model.devices.revoked.push(state),
+            code => {
+                return Err(format!(
+                    "HALF: {state} was perhaps revoked and got {code:?}"
+                ));
+            }
+        }
+    }
+    listed_devices(appliance, &mut model.devices)?;
     for state in &model.devices.enrolled {
         if !appliance.holdfast_as(state, &["status"]).status.success() {
             return Err(format!("LOST: {state} was enrolled and is not known"));
@@ -119,6 +152,103 @@ fn devices(appliance: &Appliance, model: &Model) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Exactly those devices are listed that were enrolled, each as it has to be; of an enrolment without an answer either all is
+/// there, so that the device can be revoked, or nothing.
+fn listed_devices(appliance: &Appliance, devices: &mut Devices) -> Result<(), String> {
+    let told = json(appliance, &["device", "list"])?;
+    let rows = told.as_array().cloned().unwrap_or_default();
+    let mut rows: BTreeMap<_, _> = rows
+        .iter()
+        .filter(|row| row["this"] != true)
+        .map(|row| (row["name"].as_str().unwrap_or_default(), &row["active"]))
+        .collect();
+    if let Some(state) = devices.perhaps_enrolled.take()
+        && let Some(active) = rows.remove(state.as_str())
+    {
+        if *active != true {
+            return Err(format!(
+                "HALF: {state} was perhaps enrolled and is {active}"
+            ));
+        }
+        // Its workstation has not pinned the appliance, so that it cannot speak for itself.
+        json(appliance, &["device", "revoke", &state])?;
+        devices.unknown_revoked.push(state);
+    }
+    for (names, wanted) in [
+        (&devices.enrolled, true),
+        (&devices.revoked, false),
+        (&devices.unknown_revoked, false),
+    ] {
+        for name in names {
+            // The one that was revoked just now is taken out already.
+            match rows.remove(name.as_str()) {
+                Some(active) if *active == wanted => {}
+                None if devices.unknown_revoked.last() == Some(name) => {}
+                found => return Err(format!("LOST: {name} is listed as {found:?}")),
+            }
+        }
+    }
+    match rows.is_empty() {
+        true => Ok(()),
+        false => Err(format!("HALF: nobody enrolled {rows:?}")),
+    }
+}
+
+/// Every act has its event, and no event is of an act that is not there. The appliance is stopped, and was judged.
+pub fn events(appliance: &Appliance, model: &Model) -> Result<(), String> {
+    let events: Vec<_> = stored_events(appliance).map_err(|error| format!("LOST: {error}"))?;
+    let gap = (1..)
+        .zip(&events)
+        .find(|(number, (found, _))| number != found);
+    if let Some((number, (found, _))) = gap {
+        return Err(format!("LOST: event {found} stands where {number} has to"));
+    }
+    let of = |kind: Kind| {
+        let mut found: Vec<_> = events
+            .iter()
+            .filter(|(_, event)| event.kind == kind && event.outcome == Outcome::Done)
+            .map(|(_, event)| event.resource.clone())
+            .collect();
+        found.sort();
+        found
+    };
+    let mut versions: Vec<_> = model
+        .publisher
+        .stored
+        .iter()
+        .map(|(number, _)| number.to_string())
+        .collect();
+    versions.sort();
+    if of(Kind::SiteStored) != versions {
+        return Err(format!(
+            "LOST: versions {versions:?} were stored, the events are of {:?}",
+            of(Kind::SiteStored)
+        ));
+    }
+    let devices = &model.devices;
+    let revoked = devices.revoked.len() + devices.unknown_revoked.len();
+    // The one that all is done by is a device as well.
+    let enrolled = 1 + devices.enrolled.len() + revoked;
+    let found = (
+        of(Kind::DeviceEnrolled).len(),
+        of(Kind::DeviceRevoked).len(),
+    );
+    match found == (enrolled, revoked) {
+        true => Ok(()),
+        false => Err(format!(
+            "LOST: {enrolled} devices were enrolled and {revoked} revoked, the events tell {found:?}"
+        )),
+    }
+}
+
+fn stored_events(appliance: &Appliance) -> Result<Vec<(u64, Event)>, Box<dyn Error>> {
+    let key = std::fs::read_to_string(appliance.path("secrets/holdfast.root-key"))?;
+    let ring = KeyRing::new(RootKey::parse(&key)?, Suite::Aes256Gcm);
+    let store = Store::open(appliance.path("data/store.redb"), ring)?;
+    let events = holdfast_audit::list(&store.snapshot()?, ..)?;
+    Ok(events.collect::<Result<_, _>>()?)
 }
 
 fn keys(appliance: &Appliance, model: &Model) -> Result<(), String> {

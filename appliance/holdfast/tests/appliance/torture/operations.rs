@@ -39,15 +39,16 @@ pub struct Live {
     pub before: Option<(u64, u64)>,
 }
 
-/// Pushes versions and changes which one is live.
-#[derive(Default)]
+/// Pushes versions and changes which one is live; the appliance removes old ones meanwhile.
 pub struct Publisher {
     /// As the last answer left it.
     pub live: Live,
     /// As an operation without an answer may have left it; a version's number is 0 until it is known.
     pub perhaps: Option<Live>,
-    /// Versions that were answered, with their content.
+    /// Versions that were answered or found, with their content; also those that were removed since.
     pub stored: Vec<(u64, u64)>,
+    /// How many of the newest versions the appliance keeps, beside the live one and the one before.
+    keep: usize,
     contents: u64,
     answered: usize,
 }
@@ -55,7 +56,7 @@ pub struct Publisher {
 impl Operations for Publisher {
     fn next(&mut self, appliance: &Appliance, random: &mut Random) -> bool {
         let to = match random.below(4) {
-            0 => random.pick(&self.stored).copied(),
+            0 => random.pick(&self.kept()).copied(),
             1 => self.live.before,
             _ => None,
         };
@@ -87,6 +88,29 @@ impl Operations for Publisher {
 }
 
 impl Publisher {
+    /// Of an appliance that keeps so many of the newest versions.
+    pub fn keeping(keep: usize) -> Self {
+        Self {
+            live: Live::default(),
+            perhaps: None,
+            stored: Vec::new(),
+            keep,
+            contents: 0,
+            answered: 0,
+        }
+    }
+
+    /// Versions that must be there: the newest, the live one and the one before.
+    pub fn kept(&self) -> Vec<(u64, u64)> {
+        let mut newest = self.stored.clone();
+        newest.sort_unstable();
+        let old = newest.len().saturating_sub(self.keep);
+        let held = |one: &(u64, u64)| [self.live.now, self.live.before].contains(&Some(*one));
+        let (older, newer) = newest.split_at(old);
+        let older = older.iter().filter(|one| held(one));
+        older.chain(newer).copied().collect()
+    }
+
     fn then(&self, to: (u64, u64)) -> Live {
         if Some(to) == self.live.now {
             return self.live;
@@ -109,7 +133,7 @@ impl Publisher {
         let output = appliance.holdfast(&["site", "push", site.to_str().unwrap(), "--json"]);
         let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         let version = told["version"].as_u64().unwrap_or(0);
-        let done = output.status.success() && version > 0;
+        let done = answered(&output) && version > 0;
         if done {
             self.stored.push((version, content_number));
         }
@@ -124,6 +148,12 @@ pub struct Devices {
     pub enrolled: Vec<String>,
     /// Those that were revoked.
     pub revoked: Vec<String>,
+    /// One whose revocation was not answered, until the judge has seen whether it holds.
+    pub perhaps_revoked: Option<String>,
+    /// One whose enrolment was not answered, until the judge has seen whether it is there.
+    pub perhaps_enrolled: Option<String>,
+    /// Those that were found enrolled without an answer, and revoked by the judge.
+    pub unknown_revoked: Vec<String>,
     next: usize,
     answered: usize,
 }
@@ -132,11 +162,12 @@ impl Operations for Devices {
     fn next(&mut self, appliance: &Appliance, random: &mut Random) -> bool {
         let done = match random.pick(&self.enrolled).cloned() {
             Some(state) if random.below(2) == 0 => {
-                // Without an answer it may be either, and is asked about no more.
                 self.enrolled.retain(|other| *other != state);
                 let done = accepted(appliance, &["device", "revoke", &state]);
                 if done {
                     self.revoked.push(state);
+                } else {
+                    self.perhaps_revoked = Some(state);
                 }
                 done
             }
@@ -155,7 +186,7 @@ impl Devices {
     fn enrol(&mut self, appliance: &Appliance) -> bool {
         let output = appliance.holdfast(&["device", "add", "--json"]);
         let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        let Some(code) = told["code"].as_str() else {
+        let (true, Some(code)) = (answered(&output), told["code"].as_str()) else {
             return false;
         };
         let state = format!("device-{}", self.next);
@@ -170,9 +201,10 @@ impl Devices {
             "--name",
             &state,
         ];
-        let done = appliance.holdfast_as(&state, &enrol).status.success();
-        if done {
-            self.enrolled.push(state);
+        let done = answered(&appliance.holdfast_as(&state, &enrol));
+        match done {
+            true => self.enrolled.push(state),
+            false => self.perhaps_enrolled = Some(state),
         }
         done
     }
@@ -207,8 +239,52 @@ impl Operations for Keys {
     }
 }
 
+/// Verifies the store while it is written to, and has its file made smaller at the next start.
+#[derive(Default)]
+pub struct Upkeep {
+    /// What a verification found altered, where nobody has altered anything.
+    pub altered: Option<String>,
+    answered: usize,
+}
+
+impl Operations for Upkeep {
+    fn next(&mut self, appliance: &Appliance, random: &mut Random) -> bool {
+        std::thread::sleep(std::time::Duration::from_millis(random.below(400)));
+        let done = if random.below(3) == 0 {
+            accepted(appliance, &["store", "compact"])
+        } else {
+            let output = appliance.holdfast(&["store", "verify"]);
+            if output.status.code() == Some(ALTERED) {
+                self.altered = Some(String::from_utf8_lossy(&output.stderr).into_owned());
+            }
+            answered(&output)
+        };
+        self.answered += usize::from(done);
+        done
+    }
+
+    fn answered(&self) -> usize {
+        self.answered
+    }
+}
+
+/// Exit code of the command line: what is stored is not what was committed.
+const ALTERED: i32 = 5;
+/// Exit code: the appliance refused.
+const REFUSED: i32 = 4;
+
 /// Whether the appliance did it.
 fn accepted(appliance: &Appliance, arguments: &[&str]) -> bool {
-    let output: Output = appliance.holdfast(arguments);
+    answered(&appliance.holdfast(arguments))
+}
+
+/// Whether this was answered by a deed. A refusal is told, since it is not what an appliance that dies does.
+fn answered(output: &Output) -> bool {
+    if output.status.code() == Some(REFUSED) {
+        println!(
+            "refused: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
     output.status.success()
 }
