@@ -43,7 +43,7 @@ pub struct Model {
 /// lost.
 fn run(seed: u64) -> (Appliance, Result<(usize, usize), String>) {
     let mut random = Random::new(seed);
-    let keep = if seed % 2 == 0 { FEW } else { ALL };
+    let keep = if seed.is_multiple_of(2) { FEW } else { ALL };
     let mut appliance = keeping(keep);
     let mut model = Model::keeping(keep);
     let result = (0..DEATHS)
