@@ -36,6 +36,12 @@ actions! {
     PortalAsset = Portal, "portalAsset";
     /// Tell of a violation of a content security policy.
     Report = Portal, "report";
+    /// See the pages of sign-in and joining, and take part in their ceremonies; the handler demands the proof.
+    SignIn = Portal, "signIn";
+    /// See and change what is one's own: passkeys, second factors, codes, sessions.
+    UseAccount = Portal, "useAccount";
+    /// See and change people, their roles, invites and sessions: by the portal or by the device protocol.
+    ManagePeople = Appliance, "managePeople";
     /// Try to enrol a device; the handler demands the proof.
     Enrol = Appliance, "enrol";
     /// Upload blobs, make and list versions, make one live.

@@ -26,6 +26,9 @@ pub struct Policy {
     types: HashMap<String, EntityTypeName>,
     visitor: EntityUid,
     device: EntityTypeName,
+    person: EntityTypeName,
+    role: EntityTypeName,
+    folder: EntityTypeName,
     web: CedarContext,
     device_channel: CedarContext,
     decisions: Decisions,
@@ -65,6 +68,9 @@ impl Policy {
             types,
             visitor: EntityUid::from_type_name_and_id(visitor, EntityId::new("this")),
             device: type_name("Device")?,
+            person: type_name("Person")?,
+            role: type_name("Role")?,
+            folder: type_name("Folder")?,
             web: context(Channel::Web)?,
             device_channel: context(Channel::Device)?,
             decisions: Decisions::new(),
@@ -126,11 +132,11 @@ impl Policy {
             .types
             .get(question.resource_type)
             .ok_or(Reason::UnknownRequest)?;
-        let resource = EntityUid::from_type_name_and_id(
-            resource_type.clone(),
-            EntityId::new(question.resource_id),
-        );
-        let (principal, entities) = self.principal(question.principal)?;
+        let resource = uid(resource_type, question.resource_id);
+        let (principal, who) = self.principal(question.principal)?;
+        let what = self.within_folders(question, &resource);
+        let entities = Entities::from_entities(who.into_iter().chain(what), None);
+        let entities = entities.map_err(|_| Reason::Failed)?;
         let context = match question.channel {
             Channel::Web => self.web.clone(),
             Channel::Device => self.device_channel.clone(),
@@ -153,22 +159,38 @@ impl Policy {
         Ok(response.decision() == Decision::Allow)
     }
 
-    /// The principal's name, and the entities that the policies look into.
-    fn principal(&self, principal: &Principal) -> Result<(EntityUid, Entities), Reason> {
-        let Principal::Device {
-            fingerprint,
-            enrolled,
-        } = principal
-        else {
-            return Ok((self.visitor.clone(), Entities::empty()));
+    /// The principal's name, and the entity that the policies look into.
+    fn principal(&self, principal: &Principal) -> Result<(EntityUid, Option<Entity>), Reason> {
+        let entity = match principal {
+            Principal::Visitor => return Ok((self.visitor.clone(), None)),
+            Principal::Person { id, roles } => {
+                let who = uid(&self.person, id);
+                let roles = roles.iter().map(|role| uid(&self.role, role));
+                Entity::new_no_attrs(who, roles.collect())
+            }
+            Principal::Device {
+                fingerprint,
+                enrolled,
+            } => {
+                let enrolled = RestrictedExpression::new_bool(*enrolled);
+                let attributes = HashMap::from([("enrolled".to_owned(), enrolled)]);
+                Entity::new(uid(&self.device, fingerprint), attributes, HashSet::new())
+                    .map_err(|_| Reason::Failed)?
+            }
         };
-        let uid = EntityUid::from_type_name_and_id(self.device.clone(), EntityId::new(fingerprint));
-        let enrolled = RestrictedExpression::new_bool(*enrolled);
-        let attributes = HashMap::from([("enrolled".to_owned(), enrolled)]);
-        let entity =
-            Entity::new(uid.clone(), attributes, HashSet::new()).map_err(|_| Reason::Failed)?;
-        let entities = Entities::from_entities([entity], None).map_err(|_| Reason::Failed)?;
-        Ok((uid, entities))
+        Ok((entity.uid(), Some(entity)))
+    }
+
+    /// A page as an entity in all folders above it; nothing for what is in none.
+    fn within_folders(&self, question: &Question<'_>, resource: &EntityUid) -> Option<Entity> {
+        if question.resource_type != "Page" {
+            return None;
+        }
+        let path = question.resource_id;
+        let ends = path.match_indices('/').map(|(at, _)| at).skip(1);
+        let folders = ends.filter_map(|end| path.get(..end));
+        let folders = folders.map(|folder| uid(&self.folder, folder)).collect();
+        Some(Entity::new_no_attrs(resource.clone(), folders))
     }
 }
 
@@ -183,6 +205,10 @@ impl std::fmt::Debug for Policy {
 fn context(channel: Channel) -> Result<CedarContext, LoadError> {
     let name = RestrictedExpression::new_string(channel.name().to_owned());
     CedarContext::from_pairs([("channel".to_owned(), name)]).map_err(schema_error)
+}
+
+fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
 }
 
 fn type_name(name: &str) -> Result<EntityTypeName, LoadError> {

@@ -12,7 +12,7 @@ use crate::{Channel, Principal};
 
 /// Most decisions of one generation; two are kept.
 const MOST: usize = 2048;
-/// Longest name of a resource or principal that is kept, in bytes.
+/// Longest name of a resource, and longest principal with its roles, that is kept, in bytes.
 const LONGEST: usize = 256;
 
 /// All that a decision depends on.
@@ -95,6 +95,10 @@ impl Decisions {
     pub(crate) fn keep(&self, question: &Question<'_>, permitted: bool) {
         let name = match question.principal {
             Principal::Visitor => 0,
+            Principal::Person { id, roles } => roles
+                .iter()
+                .map(String::len)
+                .fold(id.len(), usize::saturating_add),
             Principal::Device { fingerprint, .. } => fingerprint.len(),
         };
         if question.resource_id.len() > LONGEST || name > LONGEST {

@@ -14,8 +14,9 @@ mod request;
 
 pub use action::{
     Action, ChangeCertificate, CompactStore, DestroyKeys, Enrol, InviteDevice, MakeRecoveryKey,
-    PortalAsset, PowerOff, Publish, ReadCertificate, ReadConfiguration, ReadDevices, ReadKeys,
-    ReadLogs, ReadStatus, Reboot, Report, RevokeDevice, RotateKeys, StatusPage, VerifyStore, View,
+    ManagePeople, PortalAsset, PowerOff, Publish, ReadCertificate, ReadConfiguration, ReadDevices,
+    ReadKeys, ReadLogs, ReadStatus, Reboot, Report, RevokeDevice, RotateKeys, SignIn, StatusPage,
+    UseAccount, VerifyStore, View,
 };
 pub use decide::Policy;
 pub use error::{Denied, LoadError, Reason};

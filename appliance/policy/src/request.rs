@@ -1,12 +1,20 @@
 //! What a decision is about: who, to what, how.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Principal {
     /// Someone of whom nothing is known.
     Visitor,
+    /// A person who is signed in.
+    Person {
+        /// The person's number, in hex.
+        id: Arc<str>,
+        /// All roles of the person, inherited ones too, in order of name.
+        roles: Arc<[String]>,
+    },
     /// A device that proved the possession of its key in the TLS handshake.
     Device {
         /// `SHA256:` and the unpadded base64 of its public key's hash.

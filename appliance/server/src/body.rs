@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use holdfast_identity::sessions::Session;
 use holdfast_site::Reader;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::mpsc;
@@ -242,6 +243,8 @@ pub(crate) struct Outgoing {
     pub(crate) pace: Pace,
     /// The answer's part in what may be on its way at once.
     pub(crate) _held: Option<Held>,
+    /// The session that the answer was permitted by: not a byte goes out after its end.
+    pub(crate) session: Option<Arc<Session>>,
 }
 
 impl HttpBody for Outgoing {
@@ -253,6 +256,13 @@ impl HttpBody for Outgoing {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         self.progress.touch();
+        if self
+            .session
+            .as_ref()
+            .is_some_and(|session| session.has_ended())
+        {
+            return Poll::Ready(Some(Err("the session has ended".into())));
+        }
         if let Body::Stream(pieces) = &mut self.body {
             let piece = std::task::ready!(pieces.poll_recv(context));
             return Poll::Ready(piece.map(|bytes| Ok(Frame::data(bytes))));

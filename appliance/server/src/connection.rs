@@ -158,18 +158,21 @@ async fn serve(
         async move {
             let start = shared.clock.monotonic();
             let working = progress.work(start);
-            let (response, held, end) = request::answer(&shared, &connection, request, start).await;
+            let (mut response, held, end) =
+                request::answer(&shared, &connection, request, start).await;
             working.done(end);
             stall::answered();
             if response.status() == StatusCode::TOO_MANY_REQUESTS {
                 progress.refused();
             }
             let pace = Pace::new(&shared.limits.limits, end);
+            let session = response.extensions_mut().remove();
             Ok::<_, Infallible>(response.map(|body| Outgoing {
                 body,
                 progress,
                 pace,
                 _held: held,
+                session,
             }))
         }
     });

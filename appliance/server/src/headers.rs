@@ -163,6 +163,26 @@ pub(crate) fn own_page(status: StatusCode, render: impl FnOnce(&str) -> String) 
     response
 }
 
+/// A page of our own with forms, or with the script. `leads` is where the answer to a form may lead besides this host.
+pub(crate) fn form_page(
+    status: StatusCode,
+    leads: Option<String>,
+    render: impl FnOnce(&str) -> String,
+) -> Response<Body> {
+    let mut nonce = String::new();
+    let mut response = own_page(status, |given| {
+        given.clone_into(&mut nonce);
+        render(given)
+    });
+    let policy = policy::forms(&nonce, leads.as_deref());
+    if let Ok(policy) = HeaderValue::try_from(policy) {
+        response
+            .headers_mut()
+            .insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
 /// Keeps an answer out of every cache but the client's own, and out of pages of other origins.
 pub(crate) fn keep_private(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));

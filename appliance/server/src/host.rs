@@ -1,15 +1,21 @@
 //! Which of our hosts a request is for (RFC 9110, section 7.2; RFC 9113, section 8.3.1), and what it names there.
 
 use holdfast_site::{RequestPath, pages};
+use http::Method;
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
 
+use crate::portal;
 use crate::rejection::{Rejection, Voice};
 use crate::settings::Settings;
 
 /// Where everything of Holdfast itself lives that shares a host with pages; no page can be pushed there.
 const OWN: &str = "/.holdfast";
+/// Where a sign-in for the site begins.
+pub(crate) const SET_OUT: &str = "/.holdfast/sign-in";
+/// Where it comes back to.
+const REDEEM: &str = "/.holdfast/redeem";
 /// Where browsers send their reports, on every host.
 pub(crate) const REPORT: &str = "/.holdfast/report";
 
@@ -33,8 +39,16 @@ pub(crate) enum Target {
     Health,
     /// The style sheet of our own pages.
     Style,
+    /// The script of our own pages.
+    Script,
     /// Where reports go.
     Report,
+    /// A page or an act of the portal.
+    Portal(portal::Route),
+    /// The way from the site to the portal's sign-in.
+    SetOut,
+    /// The way back.
+    Redeem,
 }
 
 /// The host that a request is for.
@@ -90,6 +104,14 @@ impl Host {
             if path.stem() == pages::style_path() {
                 return Some(Target::Style);
             }
+            if path.stem() == pages::script_path() {
+                return Some(Target::Script);
+            }
+            match (self, path.stem()) {
+                (Self::Site, SET_OUT) => return Some(Target::SetOut),
+                (Self::Site, REDEEM) => return Some(Target::Redeem),
+                _ => {}
+            }
         }
         let within = match (self, own) {
             (Self::Portal, None) => path.stem(),
@@ -100,8 +122,21 @@ impl Host {
         match (within, path.is_folder()) {
             ("", _) => Some(Target::Status),
             ("/healthz", false) => Some(Target::Health),
+            (within, false) => portal::Route::find(within).map(Target::Portal),
             _ => None,
         }
+    }
+
+    /// Whether a request is one by which someone could guess: it counts by a rate of its own. By the path as it is written;
+    /// one that is written in another way is refused by the portal's guard or counts as the portal's.
+    pub(crate) fn is_guessed_at(self, method: &Method, path: &str) -> bool {
+        let within = match self {
+            Self::Portal => Some(path),
+            Self::Both => path.strip_prefix(OWN),
+            Self::Site => return path == REDEEM,
+        };
+        let route = within.and_then(portal::Route::find);
+        *method == Method::POST && route.is_some_and(portal::Route::is_guessed_at)
     }
 
     /// Where this host's portal begins.
@@ -118,6 +153,7 @@ impl Target {
     pub(crate) fn methods(self) -> &'static str {
         match self {
             Self::Report => "POST, OPTIONS",
+            Self::Portal(route) => route.methods(),
             _ => "GET, HEAD, OPTIONS",
         }
     }
@@ -138,7 +174,8 @@ mod tests {
 
     #[test]
     fn each_host_has_its_own_paths_and_the_own_folder_is_never_a_page() {
-        use Target::{Health, Page, Report, Status, Style};
+        use Target::{Health, Page, Redeem, Report, SetOut, Status, Style};
+        let sign_in = portal::Route::find("/sign-in").map(Target::Portal);
         let style = pages::style_path();
         for (path, site, portal, both) in [
             ("/", Some(Page), Some(Status), Some(Page)),
@@ -150,6 +187,9 @@ mod tests {
             ("/.holdfast/healthz", None, None, Some(Health)),
             ("/.holdfast/x", None, None, None),
             ("/.holdfastx", Some(Page), None, Some(Page)),
+            ("/sign-in", Some(Page), sign_in, Some(Page)),
+            (SET_OUT, Some(SetOut), None, sign_in),
+            (REDEEM, Some(Redeem), None, None),
             (REPORT, Some(Report), Some(Report), Some(Report)),
             (style, Some(Style), Some(Style), Some(Style)),
         ] {

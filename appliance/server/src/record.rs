@@ -74,6 +74,7 @@ pub(crate) fn access(
             .raw(",\"principal\":")
             .text(match &context.principal {
                 Principal::Visitor => "visitor",
+                Principal::Person { id, .. } => id,
                 Principal::Device { fingerprint, .. } => fingerprint,
             })
             .raw(",\"status\":")

@@ -45,6 +45,16 @@ pub(crate) enum Rejection {
     ForeignOrigin,
     /// Policy said no.
     Denied(Denied),
+    /// Policy said no to someone who is not signed in; a sign-in may change that.
+    SignInFirst,
+    /// A form was sent by someone who is not signed in any more.
+    SignedOut,
+    /// A form comes from no page that this browser was given lately.
+    Stale,
+    /// It asks for a fresh proof of who one is.
+    NotFresh,
+    /// What was shown proves nothing, for this reason.
+    NotProven(String),
     /// The body is not what the route takes.
     Body(String),
     /// The body is too long.
@@ -95,7 +105,13 @@ impl Rejection {
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::Precondition => StatusCode::PRECONDITION_FAILED,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Denied(_) | Self::Enrolment(_) | Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::SignInFirst | Self::SignedOut => StatusCode::UNAUTHORIZED,
+            Self::Denied(_)
+            | Self::Enrolment(_)
+            | Self::ForeignOrigin
+            | Self::Stale
+            | Self::NotFresh
+            | Self::NotProven(_) => StatusCode::FORBIDDEN,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
@@ -125,6 +141,11 @@ impl Rejection {
             Self::MediaType(_) => "This type of content is not taken here",
             Self::ForeignOrigin => "This is not taken from other sites",
             Self::Denied(_) => "This is not permitted",
+            Self::SignInFirst => "This page is for people who are signed in",
+            Self::SignedOut => "You are not signed in any more",
+            Self::Stale => "This form is out of date",
+            Self::NotFresh => "This asks for a fresh sign-in",
+            Self::NotProven(_) => "This did not work",
             Self::Body(_) => "The request's body is wrong",
             Self::TooLarge(_) => "The request is too large",
             Self::Slow => "The request took too long",
@@ -164,6 +185,15 @@ impl Rejection {
             Self::MediaType(types) => format!("Send {types}."),
             Self::ForeignOrigin => "Send it from a page of this host.".to_owned(),
             Self::Denied(denied) => denied.to_string(),
+            Self::SignInFirst => "Sign in, and you come back to it.".to_owned(),
+            Self::SignedOut => "Nothing was changed. Sign in, then do it again.".to_owned(),
+            Self::Stale => {
+                "Nothing was changed. Load the page again, and send the form from there.".to_owned()
+            }
+            Self::NotFresh => {
+                "Nothing was changed. Show once more who you are, then do it again.".to_owned()
+            }
+            Self::NotProven(why) => why.clone(),
             Self::Body(why) => why.clone(),
             Self::TooLarge(limit) => format!("At most {limit} are taken here; send less at once."),
             Self::Slow => "Send it again over a faster connection.".to_owned(),
@@ -199,9 +229,12 @@ impl Rejection {
     pub(crate) fn into_response(self, context: &RequestContext) -> Response<Body> {
         let status = self.status();
         let detail = self.detail(context.id);
-        let mut response = if context.voice == Voice::Api {
+        let mut response = if context.voice == Voice::Api || context.script {
             let problem = Problem {
-                kind: "about:blank".to_owned(),
+                kind: match self {
+                    Self::NotFresh => "urn:holdfast:not-fresh".to_owned(),
+                    _ => "about:blank".to_owned(),
+                },
                 title: self.title().to_owned(),
                 status: status.as_u16(),
                 detail,
@@ -232,6 +265,11 @@ impl Rejection {
         match self {
             Self::Method(allowed) => {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));
+            }
+            // RFC 9110, section 11.6.1 asks for a challenge; no browser knows the scheme, so that none shows a box of its own.
+            Self::SignInFirst | Self::SignedOut => {
+                let portal = HeaderValue::from_static("Holdfast-Portal");
+                headers.insert(http::header::WWW_AUTHENTICATE, portal);
             }
             Self::Busy => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));

@@ -12,7 +12,7 @@ use holdfast_policy::{
     Appliance, ChangeCertificate, Channel, CompactStore, Context, DestroyKeys, Enrol, InviteDevice,
     MakeRecoveryKey, Portal, PortalAsset, PowerOff, Principal, Publish, ReadCertificate,
     ReadConfiguration, ReadDevices, ReadKeys, ReadLogs, ReadStatus, Reboot, Report, RevokeDevice,
-    RotateKeys, Site, StatusPage, VerifyStore, View,
+    RotateKeys, SignIn, Site, StatusPage, VerifyStore, View,
 };
 use holdfast_site::RequestPath;
 use http::header::{ALLOW, CONNECTION, HeaderValue};
@@ -29,6 +29,7 @@ use crate::headers;
 use crate::host::{self, Host, Target};
 use crate::id::RequestId;
 use crate::limits::{Class, Held, shape};
+use crate::portal;
 use crate::record;
 use crate::rejection::{Rejection, Voice};
 use crate::server::Shared;
@@ -47,6 +48,8 @@ pub(crate) struct RequestContext {
     pub(crate) start: Instant,
     /// Whether the method is HEAD.
     pub(crate) head: bool,
+    /// Whether our own script asks, which reads errors as JSON.
+    pub(crate) script: bool,
 }
 
 type Answer = Result<Response<Body>, Rejection>;
@@ -70,6 +73,7 @@ pub(crate) async fn answer(
         principal: Principal::Visitor,
         start,
         head: request.method() == Method::HEAD,
+        script: false,
     };
     let (parts, body) = request.into_parts();
     let answer = match &connection.side {
@@ -138,7 +142,9 @@ async fn web(
         context.voice = Target::Status.voice(host);
     }
     let class = match host {
-        _ if parts.method == Method::POST => Class::Report,
+        _ if parts.uri.path() == host::REPORT => Class::Report,
+        Ok(host) if host.is_guessed_at(&parts.method, parts.uri.path()) => Class::SignIn,
+        _ if parts.method == Method::POST => Class::Portal,
         Ok(Host::Portal) => Class::Portal,
         _ => Class::Page,
     };
@@ -180,11 +186,21 @@ async fn web(
         (&Method::GET | &Method::HEAD, Target::Report) => {
             return Err(Rejection::Method(target.methods()));
         }
+        (method, Target::Portal(route)) if route.takes(method) => {}
+        (method, Target::Portal(_)) if is_known(method) => {
+            return Err(Rejection::Method(target.methods()));
+        }
         (&Method::GET | &Method::HEAD, _) | (&Method::POST, Target::Report) => {}
         (method, _) if is_known(method) => return Err(Rejection::Method(target.methods())),
         _ => return Err(Rejection::Unimplemented),
     }
-    // session: nobody can sign in before the portal exists
+    // session: looked up anew at every request, so that who is signed out is out at once
+    let signed = portal::session(shared, host, parts);
+    if let Some(signed) = &signed {
+        context.principal = shared
+            .identity
+            .principal(&shared.store, signed.session.person)?;
+    }
     let who = &context.principal;
     let policy = &shared.policy;
     let channel = Context {
@@ -198,8 +214,18 @@ async fn web(
                 (None, Some(path)) => Page::resolve(shared, path, &parts.uri)?,
                 (None, None) => return Err(Rejection::NotFound),
             };
-            let permit = policy.decide::<View<Page>>(who, page, &channel)?;
-            handlers::page(permit, shared, context, parts)
+            let permit = match policy.decide::<View<Page>>(who, page, &channel) {
+                Err(_) if *who == Principal::Visitor => {
+                    return portal::sign_in_for(context, parts);
+                }
+                decision => decision?,
+            };
+            let mut response = handlers::page(permit, shared, context, parts)?;
+            if let Some(signed) = signed {
+                // An answer on its way ends with the session.
+                response.extensions_mut().insert(signed.session);
+            }
+            Ok(response)
         }
         Target::Status => {
             let permit = policy.decide::<StatusPage>(who, Portal, &channel)?;
@@ -212,6 +238,22 @@ async fn web(
         Target::Style => {
             let permit = policy.decide::<PortalAsset>(who, Portal, &channel)?;
             Ok(handlers::style(permit))
+        }
+        Target::Script => {
+            let permit = policy.decide::<PortalAsset>(who, Portal, &channel)?;
+            Ok(handlers::script(permit))
+        }
+        Target::SetOut => {
+            let permit = policy.decide::<SignIn>(who, Portal, &channel)?;
+            portal::set_out(permit, shared, parts)
+        }
+        Target::Redeem => {
+            let permit = policy.decide::<SignIn>(who, Portal, &channel)?;
+            portal::redeem(permit, shared, connection, context, parts).await
+        }
+        Target::Portal(route) => {
+            context.script = portal::is_script(parts);
+            portal::answer(shared, connection, context, parts, body, route, signed).await
         }
         Target::Report => {
             let permit = policy.decide::<Report>(who, Portal, &channel)?;

@@ -24,6 +24,7 @@ use crate::enrolment::recovery::Recovery;
 use crate::enrolment::refusals::Refusals;
 use crate::error::Error;
 use crate::handlers::{Prepared, Reports};
+use crate::identity::Identity;
 use crate::keys::Keys;
 use crate::limits::Bounds;
 use crate::machine::Machine;
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) policy: Policy,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: Keys,
+    /// People and their sessions.
+    pub(crate) identity: Identity,
     pub(crate) tls: Tls,
     pub(crate) code: Mutex<Option<Shown>>,
     pub(crate) code_spent: Notify,
@@ -160,6 +163,7 @@ impl Server {
             ending: AtomicBool::new(false),
             site: Site::open(store.clone(), settings.limits.cache_bytes)?,
             policy: Policy::load()?,
+            identity: Identity::open(&store, &settings, &*clock)?,
             limits: Bounds::new(settings.limits.clone(), &clock),
             room: Room::new(&settings.limits),
             prepared: Prepared::default(),
@@ -226,6 +230,7 @@ impl Server {
         drop(stopped);
         shared.note_started().await?;
         tokio::spawn(keep_code(Arc::clone(&shared)));
+        let sessions = tokio::spawn(Arc::clone(&shared).keep_sessions());
         let collecting = tokio::spawn(api::keep_collected(Arc::clone(&shared)));
         shared.redraw();
         ready();
@@ -243,6 +248,7 @@ impl Server {
         shared.ending.store(true, Ordering::Relaxed);
         // Between two batches or in one, which is whole or not: the next start goes on.
         collecting.abort();
+        sessions.abort();
         shared.site.close();
         let _ = stopping.send(true);
         if let Some(why) = end {
@@ -253,6 +259,8 @@ impl Server {
         }
         // Every task holds a receiver until it is done.
         let _ = tokio::time::timeout(GRACE, stopping.closed()).await;
+        // The last uses of sessions; without them they seem used a minute earlier.
+        let _ = shared.flush_sessions().await;
         let kept = shared.keep_counted().await;
         let denials = shared.keep_counted_denials().await;
         let noted = shared.note_stopped().await;

@@ -40,6 +40,7 @@ pub(super) struct LimitsTable {
     enrol: Option<RateTable>,
     device: Option<RateTable>,
     report: Option<RateTable>,
+    sign_in: Option<RateTable>,
 }
 
 #[derive(Deserialize)]
@@ -141,6 +142,7 @@ pub(super) fn limits(
     rate(&mut limits.enrol, &table.enrol)?;
     rate(&mut limits.device, &table.device)?;
     rate(&mut limits.report, &table.report)?;
+    rate(&mut limits.sign_in, &table.sign_in)?;
     Ok(limits)
 }
 
@@ -178,6 +180,7 @@ pub fn in_force(limits: &Limits) -> BTreeMap<String, String> {
         ("enrol", rate(limits.enrol)),
         ("device", rate(limits.device)),
         ("report", rate(limits.report)),
+        ("sign_in", rate(limits.sign_in)),
     ];
     let all = all.into_iter();
     all.map(|(key, value)| (key.to_owned(), value)).collect()
@@ -280,7 +283,15 @@ mod tests {
         ];
         let mut table: String = names.map(number).concat();
         table.push_str("header_bytes = 6000\n");
-        for rate in ["handshake", "page", "portal", "enrol", "device", "report"] {
+        for rate in [
+            "handshake",
+            "page",
+            "portal",
+            "enrol",
+            "device",
+            "report",
+            "sign_in",
+        ] {
             table.push_str(&format!("{rate} = {{ per_minute = 600, burst = 600 }}\n"));
         }
         let set = parse(&format!("[limits]\n{table}")).unwrap();
@@ -315,6 +326,7 @@ mod tests {
             enrol: rate,
             device: rate,
             report: rate,
+            sign_in: rate,
         };
         assert_eq!(set, expected);
     }

@@ -345,6 +345,11 @@ impl Sessions {
     }
 
     /// Milliseconds of this run; what began before it is negative.
+    #[must_use]
+    pub fn millis_of(&self, now: Moment) -> i64 {
+        self.millis(now)
+    }
+
     fn millis(&self, now: Moment) -> i64 {
         let since = now.monotonic.saturating_duration_since(self.origin);
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)

@@ -146,6 +146,18 @@ impl Session {
         millis(self.used().saturating_sub(self.made))
     }
 
+    /// Time since sign-in, at this point of the run ([`Sessions::millis_of`](super::Sessions::millis_of)).
+    #[must_use]
+    pub fn age_at(&self, now: i64) -> Duration {
+        millis(now.saturating_sub(self.made))
+    }
+
+    /// Time since the last request, at this point of the run.
+    #[must_use]
+    pub fn idle_at(&self, now: i64) -> Duration {
+        millis(now.saturating_sub(self.used()))
+    }
+
     /// The rest of its life if it is not used again, as of its last use; for the timer of an open stream.
     #[must_use]
     pub fn remaining(&self) -> Duration {

@@ -12,6 +12,6 @@ mod range;
 mod report;
 
 pub(crate) use page::{Page, page};
-pub(crate) use portal::{health, status, style};
+pub(crate) use portal::{health, script, status, style};
 pub(crate) use prepared::Prepared;
 pub(crate) use report::{Reports, report};

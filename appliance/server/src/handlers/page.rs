@@ -163,7 +163,7 @@ fn cacheable(permit: &Permit<View<Page>>, shared: &Shared, context: &RequestCont
     match context.principal {
         // The permit is the policy's answer.
         Principal::Visitor => true,
-        Principal::Device { .. } => {
+        Principal::Person { .. } | Principal::Device { .. } => {
             let page = permit.resource().clone();
             let policy = &shared.policy;
             policy

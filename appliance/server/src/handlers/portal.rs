@@ -1,4 +1,4 @@
-//! The portal: until sign-in exists, a status page, a health check, and the style sheet of our own pages.
+//! What the portal shows to everybody: a status page, a health check, and the style sheet and script of our own pages.
 
 use std::sync::Arc;
 
@@ -46,6 +46,15 @@ pub(crate) fn health(permit: Permit<StatusPage>) -> Response<Body> {
 pub(crate) fn style(permit: Permit<PortalAsset>) -> Response<Body> {
     let holdfast_policy::Portal = permit.into_resource();
     let mut response = plain("text/css; charset=utf-8", pages::STYLE.as_bytes());
+    let kept = HeaderValue::from_static("public, max-age=31536000, immutable");
+    response.headers_mut().insert(CACHE_CONTROL, kept);
+    response
+}
+
+/// Serves the script of our own pages, under a path that names its content.
+pub(crate) fn script(permit: Permit<PortalAsset>) -> Response<Body> {
+    let holdfast_policy::Portal = permit.into_resource();
+    let mut response = plain("text/javascript; charset=utf-8", pages::SCRIPT.as_bytes());
     let kept = HeaderValue::from_static("public, max-age=31536000, immutable");
     response.headers_mut().insert(CACHE_CONTROL, kept);
     response

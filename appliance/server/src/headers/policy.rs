@@ -45,6 +45,14 @@ pub(super) fn own(nonce: &str) -> String {
     )
 }
 
+/// Of a page of our own with forms: they and the script speak to this host alone. Browsers hold the redirect that answers
+/// a form against the policy too, so that the site stands there where it may lead to.
+pub(super) fn forms(nonce: &str, leads: Option<&str>) -> String {
+    let leads = leads.map(|url| format!(" {url}")).unwrap_or_default();
+    let forms = format!("connect-src 'self'; form-action 'self'{leads};");
+    own(nonce).replace("form-action 'none';", &forms)
+}
+
 /// 128 random bits, for one answer (CSP level 3, section 7.1).
 pub(super) fn nonce() -> Option<String> {
     let mut random = [0; 16];

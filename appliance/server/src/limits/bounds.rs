@@ -24,6 +24,8 @@ pub(crate) enum Class {
     Enrol,
     /// Any other route of the device protocol.
     Device,
+    /// A step of a sign-in or of joining, where someone could guess.
+    SignIn,
     /// A report that a browser sends by itself.
     Report,
 }
@@ -42,6 +44,7 @@ pub(crate) struct Bounds {
     enrol: Rates,
     device: Rates,
     report: Rates,
+    sign_in: Rates,
     pub(crate) shed: Shed,
 }
 
@@ -71,6 +74,7 @@ impl Bounds {
             enrol: Rates::new(limits.enrol, clock),
             device: Rates::new(limits.device, clock),
             report: Rates::new(limits.report, clock),
+            sign_in: Rates::new(limits.sign_in, clock),
             shed: Shed::default(),
             limits,
         }
@@ -95,6 +99,7 @@ impl Bounds {
             Class::Enrol => &self.enrol,
             Class::Device => &self.device,
             Class::Report => &self.report,
+            Class::SignIn => &self.sign_in,
         };
         rates.check(peer).map_err(|wait| Rejection::TooMany {
             retry_after: whole_seconds(wait),

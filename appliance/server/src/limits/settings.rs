@@ -64,6 +64,8 @@ pub struct Limits {
     pub device: Rate,
     /// Reports of browsers from each address.
     pub report: Rate,
+    /// Steps of signing in and joining from each address.
+    pub sign_in: Rate,
 }
 
 impl Limits {
@@ -113,6 +115,7 @@ impl Default for Limits {
             enrol: rate(30, 30),
             device: rate(3_000, 500),
             report: rate(120, 60),
+            sign_in: rate(120, 60),
         }
     }
 }

@@ -19,6 +19,19 @@ pub fn style_path() -> &'static str {
     &PATH
 }
 
+/// The script of these pages.
+pub const SCRIPT: &str = include_str!("script.js");
+
+/// The path of the script, on every host, as that of the style sheet.
+#[must_use]
+pub fn script_path() -> &'static str {
+    static PATH: LazyLock<String> = LazyLock::new(|| {
+        let hash = Digest::of(SCRIPT.as_bytes()).to_string();
+        format!("/.holdfast/script-{}.js", hash.get(..16).unwrap_or(&hash))
+    });
+    &PATH
+}
+
 /// What a page must know of the answer that carries it.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
@@ -28,7 +41,7 @@ pub struct Frame<'a> {
     pub home: &'a str,
 }
 
-pub(super) fn page(frame: &Frame<'_>, title: &str, body: &Markup) -> String {
+pub(super) fn document(frame: &Frame<'_>, title: &str, body: &Markup) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {

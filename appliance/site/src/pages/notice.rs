@@ -2,7 +2,7 @@
 
 use maud::html;
 
-use super::layout::{Frame, page};
+use super::layout::{Frame, document as page};
 
 /// What an error page tells.
 #[derive(Clone, Copy, Debug)]

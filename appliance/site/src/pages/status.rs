@@ -2,7 +2,7 @@
 
 use maud::html;
 
-use super::layout::{Frame, page};
+use super::layout::{Frame, document as page};
 
 /// What the status page tells. Nothing here is secret: anyone may see it.
 #[derive(Clone, Debug)]

@@ -1,0 +1,338 @@
+//! What is one's own: passkeys, the second factor, recovery codes, sessions. What could take the account over asks for a
+//! sign-in of the last five minutes.
+
+use holdfast_audit::Timestamp;
+use holdfast_identity::passkeys::{self, Answer as Given, FRESH};
+use holdfast_identity::sessions::{Method, Session, SessionId, Which};
+use holdfast_identity::totp::{self, Algorithm, SetUp};
+use holdfast_identity::{Error, recovery};
+use holdfast_policy::{Permit, UseAccount};
+use holdfast_site::pages;
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::guard::Sent;
+use super::route::Account as Route;
+use super::{Answer, Call, Signed, form, see_other};
+use crate::identity::{Kernel, actor};
+use crate::rejection::Rejection;
+
+/// What our script brings at the end of a ceremony for a further passkey.
+#[derive(Deserialize)]
+struct Finish {
+    id: String,
+    answer: serde_json::Value,
+    label: String,
+}
+
+pub(super) async fn answer(
+    permit: Permit<UseAccount>,
+    call: &Call<'_>,
+    signed: &Signed,
+    route: Route,
+    sent: &Sent,
+) -> Answer {
+    let holdfast_policy::Portal = permit.into_resource();
+    let form = sent.form();
+    let done = match route {
+        Route::Page => return page(call, signed, None),
+        Route::BeginPasskey => return begin_passkey(call, signed),
+        Route::FinishPasskey => return finish_passkey(call, signed, sent.json()?).await,
+        Route::SetUpTotp => return set_up_totp(call, signed).await,
+        Route::ConfirmTotp => return confirm_totp(call, signed, form.get("code")).await,
+        Route::MakeCodes => return make_codes(call, signed).await,
+        Route::RemovePasskey => remove_passkey(call, signed, form.get("passkey")).await,
+        Route::RemoveTotp => remove_totp(call, signed).await,
+        Route::EndSessions => end_sessions(call, signed, form.get("session")).await,
+    };
+    match done {
+        Ok(text) => page(call, signed, Some(pages::Told { good: true, text })),
+        Err(Rejection::NotFresh) => step_up(call),
+        Err(Rejection::Conflict(why) | Rejection::Refused(why)) => page(
+            call,
+            signed,
+            Some(pages::Told {
+                good: false,
+                text: &why,
+            }),
+        ),
+        Err(other) => Err(other),
+    }
+}
+
+/// Off to a fresh proof, and back to the account: what was wanted is done by pressing once more, which the page says.
+fn step_up(call: &Call<'_>) -> Answer {
+    let own = format!("{}/account", call.base());
+    see_other(&form::with_next(&format!("{}/step-up", call.base()), &own))
+}
+
+fn stamp(millis: i64) -> String {
+    Timestamp::from_unix_millis(millis)
+        .map(|time| time.to_string())
+        .unwrap_or_default()
+}
+
+fn page(call: &Call<'_>, signed: &Signed, told: Option<pages::Told<'_>>) -> Answer {
+    let shared = call.shared;
+    let person = signed.session.person;
+    let snapshot = shared.store.snapshot()?;
+    let passkeys = passkeys::list(&snapshot, person)?;
+    let passkeys = passkeys.into_iter().map(|key| pages::PasskeyRow {
+        id: data_encoding::HEXLOWER.encode(&key.id),
+        label: key.label.clone(),
+        made: stamp(key.made),
+        used: stamp(key.used),
+    });
+    let sessions = session_rows(call, &snapshot, person, Some(signed.session.as_ref()))?;
+    let account = pages::Account {
+        passkeys: passkeys.collect(),
+        most_passkeys: passkeys::MOST,
+        totp: totp::is_set_up(&snapshot, person)?,
+        codes: recovery::left(&snapshot, person)?,
+        sessions,
+        welcome: call.parts.uri.query() == Some("welcome"),
+    };
+    let refused = told.is_some_and(|told| !told.good);
+    let status = if refused {
+        StatusCode::CONFLICT
+    } else {
+        StatusCode::OK
+    };
+    call.page_with(status, told, |shell| pages::account(shell, &account))
+}
+
+/// A person's sessions as they are listed; `own` is the one that asks.
+pub(super) fn session_rows(
+    call: &Call<'_>,
+    snapshot: &holdfast_store::Snapshot,
+    person: holdfast_identity::PersonId,
+    own: Option<&Session>,
+) -> Result<Vec<pages::SessionRow>, Rejection> {
+    let now = call.shared.moment();
+    let wall = now.wall.unix_millis();
+    let listed = call.shared.identity.sessions.list(snapshot, person, now)?;
+    let ago = |age: std::time::Duration| {
+        let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        stamp(wall.saturating_sub(age))
+    };
+    let rows = listed
+        .into_iter()
+        .map(|(session, device)| pages::SessionRow {
+            id: session.id.to_string(),
+            device,
+            made: ago(session.age_at(call.shared.identity.sessions.millis_of(now))),
+            used: ago(session.idle_at(call.shared.identity.sessions.millis_of(now))),
+            site: session.portal.is_some(),
+            method: method(session.method()),
+            own: own.is_some_and(|own| own.id == session.id),
+        });
+    Ok(rows.collect())
+}
+
+fn method(method: Method) -> &'static str {
+    match method {
+        Method::Password => "password",
+        Method::Recovery => "recovery code",
+        Method::PasswordTotp => "password and one-time password",
+        Method::Passkey => "passkey",
+        Method::PasskeyTotp => "passkey and one-time password",
+    }
+}
+
+fn begin_passkey(call: &Call<'_>, signed: &Signed) -> Answer {
+    let snapshot = call.shared.store.snapshot()?;
+    let now = call.shared.moment();
+    let passkeys = call.passkeys()?;
+    let begun = passkeys.begin_add(&snapshot, &Kernel, &call.browser, now, &signed.session)?;
+    Ok(super::json(
+        &json!({"id": begun.id, "options": begun.options}),
+    ))
+}
+
+async fn finish_passkey(call: &Call<'_>, signed: &Signed, finish: Finish) -> Answer {
+    let shared = call.shared;
+    let body = finish.answer.to_string();
+    let given = Given {
+        id: &finish.id,
+        binding: &call.browser,
+        body: body.as_bytes(),
+        label: &finish.label,
+    };
+    let act = shared.act_of(actor(&signed.session), call.context);
+    let mut batch = holdfast_store::Batch::new();
+    let passkeys = call.passkeys()?;
+    let snapshot = shared.store.snapshot()?;
+    // The ceremony is used up by this, so that it is not tried again on a conflict.
+    passkeys.finish_add(
+        &snapshot,
+        &mut batch,
+        &act,
+        &Kernel,
+        &signed.session,
+        &given,
+    )?;
+    drop(snapshot);
+    if let Err(error) = shared.store.commit(batch).await {
+        if error.is_conflict() {
+            let why = "Your account was changed at this moment, or another person has this passkey. Start again.";
+            return Err(Rejection::Conflict(why.to_owned()));
+        }
+        return Err(error.into());
+    }
+    Ok(super::json(
+        &json!({"next": format!("{}/account", call.base())}),
+    ))
+}
+
+async fn remove_passkey(
+    call: &Call<'_>,
+    signed: &Signed,
+    id: &str,
+) -> Result<&'static str, Rejection> {
+    let shared = call.shared;
+    let passkeys = call.passkeys()?;
+    let id = data_encoding::HEXLOWER.decode(id.as_bytes()).ok();
+    let id: [u8; 8] = id.and_then(|id| id.try_into().ok()).ok_or_else(gone)?;
+    let act = shared.act_of(actor(&signed.session), call.context);
+    let removed = shared.change(|snapshot, batch| {
+        let removed = passkeys.remove(snapshot, batch, &act, &Kernel, &signed.session, id);
+        removed.map_err(|error| match error {
+            Error::Refused => Error::NoPerson,
+            error => error,
+        })
+    });
+    match removed.await {
+        Ok(()) => {}
+        Err(Rejection::Refused(_)) => return Err(gone()),
+        Err(other) => return Err(other),
+    }
+    // Whoever holds the removed one may be signed in by it.
+    let which = Which::Others(signed.session.person, signed.session.id);
+    shared
+        .change(|_, batch| shared.identity.sessions.end(batch, &act, which))
+        .await?;
+    Ok("The passkey was removed, and your other sessions have ended.")
+}
+
+fn gone() -> Rejection {
+    Rejection::Conflict(
+        "This passkey is not there any more. The list below is the one of now.".to_owned(),
+    )
+}
+
+fn fresh(signed: &Signed) -> Result<(), Error> {
+    signed.session.require(Method::Recovery, FRESH)
+}
+
+async fn set_up_totp(call: &Call<'_>, signed: &Signed) -> Answer {
+    if fresh(signed).is_err() {
+        return step_up(call);
+    }
+    let shared = call.shared;
+    let (person, issuer) = (signed.session.person, &shared.settings.portal.host);
+    let shown = shared
+        .change(|snapshot, batch| {
+            totp::set_up(snapshot, batch, &Kernel, person, issuer, Algorithm::Sha1)
+        })
+        .await;
+    match shown {
+        Ok(shown) => totp_page(call, Some(&shown), None),
+        Err(Rejection::Conflict(_)) => {
+            let text = "There is a generator already. Remove it first.";
+            page(call, signed, Some(pages::Told { good: false, text }))
+        }
+        Err(other) => Err(other),
+    }
+}
+
+fn totp_page(call: &Call<'_>, shown: Option<&SetUp>, told: Option<&str>) -> Answer {
+    let told = told.map(|text| pages::Told { good: false, text });
+    let status = if told.is_some() {
+        StatusCode::FORBIDDEN
+    } else {
+        StatusCode::OK
+    };
+    let shown = shown.map(|shown| (shown.svg.as_str(), shown.secret.as_str()));
+    call.page_with(status, told, |shell| pages::totp(shell, shown))
+}
+
+async fn confirm_totp(call: &Call<'_>, signed: &Signed, code: &str) -> Answer {
+    if fresh(signed).is_err() {
+        return step_up(call);
+    }
+    let shared = call.shared;
+    let act = shared.act_of(actor(&signed.session), call.context);
+    let person = signed.session.person;
+    let done = shared
+        .change(|snapshot, batch| totp::confirm(snapshot, batch, &act, &Kernel, person, code))
+        .await;
+    match done {
+        Ok(()) => {
+            let text = "The generator is set up.";
+            page(call, signed, Some(pages::Told { good: true, text }))
+        }
+        Err(Rejection::NotProven(_)) => {
+            let why = "This code is not the one that the generator shows now. Wait for the next one, and look at the clock of \
+                the device.";
+            totp_page(call, None, Some(why))
+        }
+        Err(other) => Err(other),
+    }
+}
+
+async fn remove_totp(call: &Call<'_>, signed: &Signed) -> Result<&'static str, Rejection> {
+    fresh(signed)?;
+    let shared = call.shared;
+    let act = shared.act_of(actor(&signed.session), call.context);
+    shared
+        .change(|_, batch| totp::remove(batch, &act, signed.session.person))
+        .await?;
+    Ok("The generator was removed.")
+}
+
+async fn make_codes(call: &Call<'_>, signed: &Signed) -> Answer {
+    if fresh(signed).is_err() {
+        return step_up(call);
+    }
+    let shared = call.shared;
+    let act = shared.act_of(actor(&signed.session), call.context);
+    let person = signed.session.person;
+    let codes = shared
+        .change(|snapshot, batch| {
+            shared
+                .identity
+                .recovery
+                .make(snapshot, batch, &act, &Kernel, person)
+        })
+        .await?;
+    let codes: Vec<_> = codes
+        .iter()
+        .map(holdfast_identity::code::Code::to_groups)
+        .collect();
+    call.page(|shell| pages::codes(shell, codes.iter().map(|code| code.as_str())))
+}
+
+/// One of one's own, or all others.
+async fn end_sessions(
+    call: &Call<'_>,
+    signed: &Signed,
+    which: &str,
+) -> Result<&'static str, Rejection> {
+    let shared = call.shared;
+    let (person, own) = (signed.session.person, signed.session.id);
+    let (which, text) = match which {
+        "others" => (Which::Others(person, own), "All other sessions have ended."),
+        one => {
+            let one = SessionId::parse(one).ok_or_else(|| {
+                Rejection::Conflict("This session is not there any more.".to_owned())
+            })?;
+            (Which::One(person, one), "The session has ended.")
+        }
+    };
+    let act = shared.act_of(actor(&signed.session), call.context);
+    shared
+        .change(|_, batch| shared.identity.sessions.end(batch, &act, which))
+        .await?;
+    Ok(text)
+}

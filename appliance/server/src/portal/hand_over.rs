@@ -1,0 +1,143 @@
+//! The hand-over of a sign-in between the portal's host and the site's (law 11).
+//!
+//! ```text
+//! site    GET /.holdfast/sign-in?next=/page      sets the binding, leads to
+//! portal  GET /hand-over?challenge=…&next=/page  signed in (else through the sign-in): a code, leads to
+//! site    GET /.holdfast/redeem?code=…&next=…    the site's session, leads to /page
+//! ```
+//!
+//! The code is the one secret that travels in an address: for 30 seconds, once, good for nothing without the binding, which
+//! stays in the cookie of the browser that set out. No record holds a query.
+
+use holdfast_identity::handover::Challenge;
+use holdfast_identity::passkeys::Binding;
+use holdfast_identity::sessions::{New, Token};
+use holdfast_policy::{Permit, Portal, SignIn};
+use http::header::{HeaderValue, REFERRER_POLICY};
+use http::request::Parts;
+use url::form_urlencoded;
+
+use super::form::{self, Form};
+use super::{Answer, Call, cookie, see_other};
+use crate::connection::Connection;
+use crate::identity::{Kernel, actor};
+use crate::rejection::Rejection;
+use crate::request::RequestContext;
+use crate::server::Shared;
+
+fn query(parts: &Parts) -> Form {
+    Form::parse(parts.uri.query().unwrap_or_default().as_bytes())
+}
+
+fn address(url: &str, path: &str, pairs: &[(&str, &str)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(pairs);
+    format!("{url}{path}?{}", query.finish())
+}
+
+/// At the site: off to the portal.
+pub(crate) fn set_out(permit: Permit<SignIn>, shared: &Shared, parts: &Parts) -> Answer {
+    let Portal = permit.into_resource();
+    let form = query(parts);
+    let next = form.next().unwrap_or("/");
+    // One that is there already stays, so that two tabs do not spoil each other's way.
+    let known = cookie::find(parts, cookie::BINDING).and_then(Binding::parse);
+    let binding = match &known {
+        Some(binding) => binding.clone(),
+        None => Binding::fresh(&Kernel)?,
+    };
+    let challenge = Challenge::of(&binding).to_text();
+    let pairs = [("challenge", challenge.as_str()), ("next", next)];
+    let to = address(&shared.settings.portal.url(), "/hand-over", &pairs);
+    let mut response = see_other(&to)?;
+    if known.is_none() {
+        cookie::set(&mut response, cookie::BINDING, &binding.to_text())?;
+    }
+    Ok(response)
+}
+
+/// At the portal: back to the site with a code, after a sign-in if there was none.
+pub(super) fn answer(permit: Permit<SignIn>, call: &Call<'_>) -> Answer {
+    let Portal = permit.into_resource();
+    let form = query(call.parts);
+    let challenge = Challenge::parse(form.get("challenge")).ok_or_else(|| {
+        Rejection::Refused(
+            "This way to the site is broken. Go to the page that you want, and sign in from there."
+                .to_owned(),
+        )
+    })?;
+    let Some(signed) = &call.signed else {
+        return see_other(&form::with_next(
+            &format!("{}/sign-in", call.base()),
+            call.path(),
+        ));
+    };
+    let shared = call.shared;
+    let now = shared.clock.monotonic();
+    let code = shared
+        .identity
+        .handover
+        .issue(&Kernel, &signed.session, challenge, now)?;
+    let text = code.to_text();
+    let pairs = [
+        ("code", text.as_str()),
+        ("next", form.next().unwrap_or("/")),
+    ];
+    let to = address(&shared.settings.site.url(), "/.holdfast/redeem", &pairs);
+    quiet(see_other(&to))
+}
+
+/// At the site again: the code becomes a session of the site.
+pub(crate) async fn redeem(
+    permit: Permit<SignIn>,
+    shared: &Shared,
+    connection: &Connection,
+    context: &RequestContext,
+    parts: &Parts,
+) -> Answer {
+    let Portal = permit.into_resource();
+    let form = query(parts);
+    let next = form.next().unwrap_or("/");
+    let code = Token::parse(form.get("code"));
+    let binding = cookie::find(parts, cookie::BINDING).and_then(Binding::parse);
+    let now = shared.clock.monotonic();
+    let portal = code
+        .zip(binding)
+        .ok_or(holdfast_identity::Error::Ceremony)
+        .and_then(|(code, binding)| shared.identity.handover.redeem(&code, &binding, now));
+    let Ok(portal) = portal else {
+        let why = "The way from the portal took too long, was gone before, or began in another browser. Go to the page \
+            that you want; it asks for your sign-in again if it needs one.";
+        return Err(Rejection::NotProven(why.to_owned()));
+    };
+    let act = shared.act_of(actor(&portal), context);
+    let device = connection.peer.ip().to_canonical().to_string();
+    let pending = shared
+        .change(|snapshot, batch| {
+            let new = New {
+                person: portal.person,
+                portal: Some(&portal),
+                method: portal.method(),
+                device: &device,
+            };
+            shared
+                .identity
+                .sessions
+                .begin(snapshot, batch, &act, &Kernel, new)
+        })
+        .await?;
+    let mut response = quiet(see_other(next))?;
+    if let Some(token) = shared.identity.sessions.admit(pending) {
+        cookie::set(&mut response, cookie::SITE, &token.to_text())?;
+    }
+    cookie::clear(&mut response, cookie::BINDING)?;
+    Ok(response)
+}
+
+/// Has the browser tell nobody where it came from.
+fn quiet(answer: Answer) -> Answer {
+    let mut response = answer?;
+    let quiet = HeaderValue::from_static("no-referrer");
+    response.headers_mut().insert(REFERRER_POLICY, quiet);
+    Ok(response)
+}

@@ -1,0 +1,141 @@
+//! The pages of signing in and joining.
+
+use maud::{Markup, html};
+
+use super::shell::{Shell, form, shell as page};
+
+/// The sign-in: one form for autofill, button and name. `next` is where it leads; `why_not` tells why there can be no passkey.
+#[must_use]
+pub fn sign_in(shell: &Shell<'_>, next: &str, why_not: Option<&str>) -> String {
+    let base = shell.base;
+    let body = html! {
+        @if let Some(why) = why_not {
+            p.told.bad role="alert" { "Nobody can sign in here: " (why) "." }
+        }
+        form.gesture method="post" action={ (base) "/recover" } data-gesture="sign-in" data-begin={ (base) "/sign-in/begin" }
+            data-finish={ (base) "/sign-in/finish" } data-token=(shell.token) data-next=(next) data-fresh={ (base) "/step-up" } {
+            label for="name" { "Name" }
+            input #name name="name" type="text" autocomplete="username webauthn" autocapitalize="none" spellcheck="false"
+                maxlength="64" aria-describedby="name-help";
+            p.help #name-help { "May stay empty: your device finds the passkey by itself. Only some security keys need the name." }
+            button.go type="submit" { "Sign in with a passkey" }
+            (live())
+        }
+        (needs_script())
+        p.more {
+            a href={ (base) "/recover?" (query(next)) } { "Use a recovery code" }
+            " · "
+            a href={ (base) "/join" } { "I have an invite" }
+        }
+    };
+    page(shell, "Sign in", &body)
+}
+
+/// Asks who is signed in for a fresh proof.
+#[must_use]
+pub fn step_up(shell: &Shell<'_>, next: &str) -> String {
+    let base = shell.base;
+    let body = html! {
+        p { "What you want to do asks for a fresh proof that it is you. Then do it once more: nothing was changed yet." }
+        form.gesture method="post" action={ (base) "/recover" } data-gesture="step-up" data-begin={ (base) "/sign-in/begin" }
+            data-finish={ (base) "/sign-in/finish" } data-token=(shell.token) data-next=(next) {
+            button.go type="submit" { "Show your passkey" }
+            (live())
+        }
+        (needs_script())
+        p.more {
+            a href={ (base) "/recover?" (query(next)) } { "Use a recovery code" }
+            " · "
+            a href=(next) { "Back" }
+        }
+    };
+    page(shell, "Is it you?", &body)
+}
+
+/// A recovery code in place of a passkey; `name` is what was typed before.
+#[must_use]
+pub fn recover(shell: &Shell<'_>, next: &str, name: &str) -> String {
+    let fields = html! {
+        input type="hidden" name="next" value=(next);
+        label for="name" { "Name" }
+        input #name name="name" type="text" autocomplete="username" autocapitalize="none" spellcheck="false" required maxlength="64"
+            value=(name);
+        label for="code" { "Recovery code" }
+        input #code name="code" type="text" autocomplete="off" autocapitalize="characters" spellcheck="false" required maxlength="64"
+            aria-describedby="code-help";
+        p.help #code-help { "One of the ten that you were shown. Capitals, blanks and hyphens do not matter. Each is good once." }
+        button.go type="submit" { "Sign in" }
+    };
+    let body = html! {
+        (form(shell, "/recover", &fields))
+        p.more { a href={ (shell.base) "/sign-in?" (query(next)) } { "Use a passkey" } }
+    };
+    page(shell, "Sign in with a recovery code", &body)
+}
+
+/// Asks for a one-time password.
+#[must_use]
+pub fn second_factor(shell: &Shell<'_>, next: &str) -> String {
+    let fields = html! {
+        input type="hidden" name="next" value=(next);
+        label for="code" { "Code" }
+        input #code.short name="code" type="text" inputmode="numeric" autocomplete="one-time-code" required maxlength="12"
+            aria-describedby="code-help";
+        p.help #code-help { "The six digits that your generator shows now." }
+        button.go type="submit" { "Go on" }
+    };
+    page(
+        shell,
+        "One-time password",
+        &form(shell, "/second-factor", &fields),
+    )
+}
+
+/// Joining by an invite.
+#[must_use]
+pub fn join(shell: &Shell<'_>, why_not: Option<&str>) -> String {
+    let base = shell.base;
+    let body = html! {
+        @if let Some(why) = why_not {
+            p.told.bad role="alert" { "Nobody can join here: " (why) "." }
+        }
+        p { "You were invited. Choose a name, then let this device make a passkey: it is all that you need to come back." }
+        form.gesture method="post" action={ (base) "/join" } data-gesture="join" data-begin={ (base) "/join/begin" }
+            data-finish={ (base) "/join/finish" } data-token=(shell.token) data-next={ (base) "/account" } {
+            label for="code" { "Invite code" }
+            input #code name="code" type="text" autocomplete="off" autocapitalize="characters" spellcheck="false" required maxlength="64"
+                aria-describedby="code-help";
+            p.help #code-help { "From your invite. Capitals, blanks and hyphens do not matter." }
+            label for="name" { "Name" }
+            input #name name="name" type="text" autocomplete="username" autocapitalize="none" spellcheck="false" required maxlength="64"
+                aria-describedby="name-help";
+            p.help #name-help { "Letters, digits, blanks and - _ . @ '" }
+            label for="label" { "What is this device called?" }
+            input #label name="label" type="text" autocomplete="off" required maxlength="64" value="My device";
+            button.go type="submit" { "Make a passkey and join" }
+            (live())
+        }
+        (needs_script())
+        p.more { a href={ (base) "/sign-in" } { "I have a passkey already" } }
+    };
+    page(shell, "Join", &body)
+}
+
+/// Where the script tells how it goes.
+pub(super) fn live() -> Markup {
+    html! { p.told.live role="alert" aria-live="assertive" hidden {} }
+}
+
+/// What is told where the script does not run.
+pub(super) fn needs_script() -> Markup {
+    html! {
+        noscript { p.told.bad { "Browsers show passkeys to scripts alone. Switch scripts on for this host, or use a recovery code." } }
+    }
+}
+
+fn query(next: &str) -> String {
+    format!(
+        "next={}",
+        percent_encoding::utf8_percent_encode(next, percent_encoding::NON_ALPHANUMERIC)
+    )
+}
