@@ -27,6 +27,8 @@ pub enum Command {
     Site(SiteArgs),
     /// The sealed store against plain redb: writing, reading, group commit, and opening after a kill
     Store(StoreArgs),
+    /// Passkey sign-ins, look-ups of sessions and their memory, and whether a name takes another time than none
+    People(PeopleArgs),
     /// Generate load as this JSON says (started by the others)
     #[command(hide = true)]
     Load {
@@ -119,6 +121,33 @@ impl StoreArgs {
         records: 20_000,
         rounds: 5,
         megabytes: 1000,
+        json: None,
+    };
+}
+
+/// What the rows of people take.
+#[derive(Debug, Args)]
+pub struct PeopleArgs {
+    /// Length of one round
+    #[arg(long, default_value_t = 3.0, value_parser = seconds)]
+    pub seconds: f64,
+    /// Rounds of each row; the median counts
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// Sessions at once
+    #[arg(long, default_value_t = 100_000)]
+    pub sessions: usize,
+    /// Where to write the rows as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+impl PeopleArgs {
+    /// As without options.
+    pub const USUAL: Self = Self {
+        seconds: 3.0,
+        rounds: 5,
+        sessions: 100_000,
         json: None,
     };
 }

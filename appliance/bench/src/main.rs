@@ -4,6 +4,15 @@
 //! ratio of 1 or more always means that ours is better.
 
 mod appliance;
+#[allow(
+    dead_code,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "the tests of the identity crate share it"
+)]
+#[path = "../../identity/src/authenticator.rs"]
+mod authenticator;
 mod certificate;
 mod cli;
 mod connection;
@@ -11,6 +20,7 @@ mod fetch;
 mod load;
 mod measure;
 mod nginx;
+mod people_rows;
 mod process;
 mod rows;
 mod running;
@@ -50,6 +60,7 @@ fn run(command: Command) -> Result<(), Failure> {
             connection::measure(&args.versus, &mut rows)?;
             site::measure(&args.dir, args.files, &args.versus.holdfast, &mut rows)?;
             store_rows::measure(&cli::StoreArgs::USUAL, &mut rows)?;
+            people_rows::measure(&cli::PeopleArgs::USUAL, &mut rows)?;
             rows.finish()
         }
         Command::Static(args) => {
@@ -70,6 +81,11 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Store(args) => {
             let mut rows = Rows::new(args.json.clone());
             store_rows::measure(&args, &mut rows)?;
+            rows.finish()
+        }
+        Command::People(args) => {
+            let mut rows = Rows::new(args.json.clone());
+            people_rows::measure(&args, &mut rows)?;
             rows.finish()
         }
         Command::Load { spec } => load::child(&spec),

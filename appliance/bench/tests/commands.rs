@@ -13,7 +13,7 @@ fn help_names_every_measurement() {
     let help = run(&["--help"]);
     assert!(help.status.success());
     let text = String::from_utf8_lossy(&help.stdout);
-    for word in ["static", "connection", "site", "store"] {
+    for word in ["static", "connection", "site", "store", "people"] {
         assert!(text.contains(word), "{word}: {text}");
     }
 }
