@@ -112,6 +112,8 @@ pub enum Kind {
     RecoveryCodesMade,
     /// A recovery code was used up.
     RecoveryCodeUsed,
+    /// A person's password was set, changed or removed.
+    PasswordChanged,
     /// Many sign-ins fail in a way that looks like guessing.
     GuessingNoticed,
 }

@@ -46,6 +46,11 @@ pub enum Error {
     /// Refused, and what was put into the batch must be committed before the answer.
     #[error("this did not prove who you are; try again, or with another of your passkeys")]
     Recorded,
+    /// A password has a shape that we do not take.
+    #[error(
+        "a password has at least 15 characters and at most 1024 bytes, and is not one's own name; choose another"
+    )]
+    Password,
     /// The authenticator made no discoverable passkey.
     #[error("this authenticator made no passkey that can be found by itself; choose another one")]
     NotDiscoverable,

@@ -26,7 +26,7 @@
 //!
 //! # What is not here
 //!
-//! Passwords; attestation; rates of networks and of all together, which the server has for its routes. A recovery code is asked
+//! Attestation; rates of networks and of all together, which the server has for its routes. A recovery code is asked
 //! for together with a name, and unknown names take less work there than known ones: let `Failures` stand before it.
 //!
 //! # Where what is kept
@@ -42,6 +42,7 @@
 //! | `passkeys` | random number | a person's passkeys, sealed under the person's own key |
 //! | `passkey-owners` | keyed hash of the credential's id | whose it is |
 //! | `recovery-codes` | random number | keyed hashes of the codes that are left, sealed under the person's own key |
+//! | `passwords` | random number | salt and hash, sealed under the person's own key |
 //! | `totp` | random number | secret and last step used, sealed under the person's own key |
 //! | `identity-keys` | hashed | the secrets of keyed hashes |
 //!
@@ -60,6 +61,7 @@ pub mod handover;
 pub mod invites;
 pub mod limits;
 pub mod passkeys;
+pub mod passwords;
 pub mod people;
 mod personal;
 pub mod recovery;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::personal::{PersonKey, Personal};
-use crate::{Act, Error, Random, passkeys, recovery, roles, totp};
+use crate::{Act, Error, Random, passkeys, passwords, recovery, roles, totp};
 
 /// The table of people's own keys: rotate it after a deletion.
 pub const KEYS: Table = PersonKey::TABLE;
@@ -211,6 +211,7 @@ pub fn delete(
     batch.delete(Named::TABLE, person.name.normalised());
     batch.delete(PersonKey::TABLE, id.as_bytes());
     passkeys::delete(snapshot, batch, id)?;
+    passwords::delete(batch, id);
     recovery::delete(batch, id);
     totp::delete(batch, id);
     act.done(batch, Kind::PersonDeleted, id.to_string())

@@ -8,11 +8,13 @@ use holdfast_audit::Actor;
 use holdfast_identity::handover::Handover;
 use holdfast_identity::limits::Failures;
 use holdfast_identity::passkeys::{Binding, Passkeys};
+use holdfast_identity::passwords::Passwords;
 use holdfast_identity::recovery::Recovery;
 use holdfast_identity::sessions::{Session, Sessions};
 use holdfast_identity::{Act, Error, Moment, PersonId, Random, people, roles};
 use holdfast_policy::Principal;
 use holdfast_store::{Batch, Snapshot, Store};
+use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::rejection::Rejection;
@@ -22,6 +24,8 @@ use crate::settings::Settings;
 
 /// People whose roles are kept at once.
 const KNOWN: usize = 10_000;
+/// Passwords that wait for their turn at once, some ten a second on a small machine.
+const WAITING: usize = 64;
 /// Times that an act is begun anew, since others were quicker.
 const TRIES: usize = 8;
 
@@ -43,6 +47,11 @@ pub(crate) struct Identity {
     pub(crate) recovery: Recovery,
     pub(crate) failures: Failures,
     pub(crate) handover: Handover,
+    /// Unless the operator leaves passwords off.
+    passwords: Option<Passwords>,
+    /// One password is stretched at a time, since each takes 19 MiB.
+    stretching: Semaphore,
+    waiting: Semaphore,
     /// By which forms are bound to the browser that was given them.
     forms: aws_lc_rs::hmac::Key,
     known: RwLock<Known>,
@@ -94,6 +103,12 @@ impl Identity {
             recovery: Recovery::open(&snapshot, all, random)?,
             failures: Failures::open(&snapshot, all, random)?,
             handover: Handover::default(),
+            passwords: match settings.passwords {
+                true => Some(Passwords::open(&snapshot, all, random)?),
+                false => None,
+            },
+            stretching: Semaphore::new(1),
+            waiting: Semaphore::new(WAITING),
             forms: aws_lc_rs::hmac::Key::new(key, &random.array::<32>()?),
             known: RwLock::default(),
         };
@@ -101,6 +116,29 @@ impl Identity {
             store.commit_blocking(batch)?;
         }
         Ok(identity)
+    }
+
+    /// The passwords, if they are on.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`] if they are off.
+    pub(crate) fn passwords(&self) -> Result<&Passwords, Rejection> {
+        self.passwords.as_ref().ok_or(Rejection::NotFound)
+    }
+
+    /// Does the expensive part of a password, when its turn has come.
+    ///
+    /// # Errors
+    /// [`Rejection::Busy`] if too many wait already.
+    pub(crate) async fn stretch<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Rejection> {
+        let _waiting = self.waiting.try_acquire().map_err(|_| Rejection::Busy)?;
+        let turn = self.stretching.acquire().await;
+        let _turn = turn.map_err(|_| Rejection::Busy)?;
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|error| Rejection::Internal(error.to_string()))
     }
 
     /// The person of a session, as policy knows them. Looked up once, and again after any change of people or roles.

@@ -71,6 +71,8 @@ pub struct Settings {
     pub publishers_are_admins: bool,
     /// Whether a site's `_headers` may replace the security headers that we send.
     pub headers_may_loosen: bool,
+    /// Whether people may sign in by passwords.
+    pub passwords: bool,
     /// The operator's Ed25519 public key; present: enrolment by it alone.
     pub operator: Option<[u8; 32]>,
     /// The server's identity key, PKCS#8 PEM, Ed25519; absent: made once and kept sealed.

@@ -20,6 +20,8 @@ pub struct Config {
     pub origin: Origins,
     /// Whether a site's `_headers` may replace the security headers that the server sends.
     pub headers_may_loosen: bool,
+    /// Whether people may sign in by passwords.
+    pub passwords: bool,
     /// The operator who may enrol by a key; `None`: by the console code.
     pub operator: Option<Operator>,
     /// The only data partition to accept (its unique partition GUID); `None`: find or make one.
@@ -72,6 +74,7 @@ pub struct Operator {
 struct Document {
     origin: OriginTable,
     site: Option<SiteTable>,
+    sign_in: Option<SignInTable>,
     operator: Option<OperatorTable>,
     data: Option<DataTable>,
     network: Option<NetworkTable>,
@@ -93,6 +96,13 @@ struct SiteTable {
     #[serde(default)]
     headers_may_loosen: bool,
     keep_versions: Option<Spanned<i64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignInTable {
+    #[serde(default)]
+    passwords: bool,
 }
 
 #[derive(Deserialize)]
@@ -147,6 +157,10 @@ impl Config {
                 .site
                 .as_ref()
                 .is_some_and(|site| site.headers_may_loosen),
+            passwords: document
+                .sign_in
+                .as_ref()
+                .is_some_and(|table| table.passwords),
             operator: document.operator.map(|o| operator(text, &o)).transpose()?,
             data_id: data
                 .and_then(|d| d.id.as_ref())

@@ -81,6 +81,8 @@ fn loosening_of_headers_is_the_operators_to_allow() {
     let parse = |text: &str| Config::parse(&format!("{SMALLEST}{text}")).unwrap();
     assert!(!parse("").headers_may_loosen && !parse("[site]\n").headers_may_loosen);
     assert!(parse("[site]\nheaders_may_loosen = true\n").headers_may_loosen);
+    assert!(!parse("").passwords && !parse("[sign_in]\n").passwords);
+    assert!(parse("[sign_in]\npasswords = true\n").passwords);
     assert_eq!(
         line_and_fix(&format!("{SMALLEST}[site]\nheaders = true")).0,
         5

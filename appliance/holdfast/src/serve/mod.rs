@@ -150,6 +150,7 @@ fn start((credentials, store): (Credentials, Store), data: PathBuf) -> Result<En
         portal: authority(&config.origin.portal),
         publishers_are_admins: config.origin.publishers_are_admins,
         headers_may_loosen: config.headers_may_loosen,
+        passwords: config.passwords,
         operator: config.operator.as_ref().map(|operator| operator.key),
         identity_key,
         tls,

@@ -5,7 +5,7 @@ use holdfast_audit::Timestamp;
 use holdfast_identity::passkeys::{self, Answer as Given, FRESH};
 use holdfast_identity::sessions::{Method, Session, SessionId, Which};
 use holdfast_identity::totp::{self, Algorithm, SetUp};
-use holdfast_identity::{Error, recovery};
+use holdfast_identity::{Error, passwords, recovery};
 use holdfast_policy::{Permit, UseAccount};
 use holdfast_site::pages;
 use http::StatusCode;
@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::guard::Sent;
 use super::route::Account as Route;
-use super::{Answer, Call, Signed, form, see_other};
+use super::{Answer, Call, Signed, form, password, see_other};
 use crate::identity::{Kernel, actor};
 use crate::rejection::Rejection;
 
@@ -44,6 +44,8 @@ pub(super) async fn answer(
         Route::MakeCodes => return make_codes(call, signed).await,
         Route::RemovePasskey => remove_passkey(call, signed, form.get("passkey")).await,
         Route::RemoveTotp => remove_totp(call, signed).await,
+        Route::SetPassword => password::set(call, signed, form).await,
+        Route::RemovePassword => password::remove(call, signed).await,
         Route::EndSessions => end_sessions(call, signed, form.get("session")).await,
     };
     match done {
@@ -89,6 +91,8 @@ fn page(call: &Call<'_>, signed: &Signed, told: Option<pages::Told<'_>>) -> Answ
         passkeys: passkeys.collect(),
         most_passkeys: passkeys::MOST,
         totp: totp::is_set_up(&snapshot, person)?,
+        password: passwords::is_set(&snapshot, person)?,
+        passwords: shared.identity.passwords().is_ok(),
         codes: recovery::left(&snapshot, person)?,
         sessions,
         welcome: call.parts.uri.query() == Some("welcome"),
@@ -221,7 +225,7 @@ fn gone() -> Rejection {
     )
 }
 
-fn fresh(signed: &Signed) -> Result<(), Error> {
+pub(super) fn fresh(signed: &Signed) -> Result<(), Error> {
     signed.session.require(Method::Recovery, FRESH)
 }
 

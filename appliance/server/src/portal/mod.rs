@@ -10,6 +10,7 @@ mod form;
 mod guard;
 mod hand_over;
 mod join;
+mod password;
 mod route;
 mod sign_in;
 mod view;

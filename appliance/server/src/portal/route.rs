@@ -28,6 +28,8 @@ pub(crate) enum SignIn {
     StepUp,
     /// A one-time password as the second factor.
     SecondFactor,
+    /// A password, where they are on.
+    Password,
     /// The end of the session.
     SignOut,
     /// The way back to the site.
@@ -64,6 +66,10 @@ pub(crate) enum Account {
     ConfirmTotp,
     /// It goes.
     RemoveTotp,
+    /// A password is set.
+    SetPassword,
+    /// It goes.
+    RemovePassword,
     /// New recovery codes are shown.
     MakeCodes,
     /// One's own sessions end: one, or all others.
@@ -117,6 +123,8 @@ const ROUTES: &[(&str, Route, bool)] = {
         ("/account/totp", Account(A::SetUpTotp), true),
         ("/account/totp/confirm", Account(A::ConfirmTotp), true),
         ("/account/totp/remove", Account(A::RemoveTotp), true),
+        ("/account/password", Account(A::SetPassword), true),
+        ("/account/password/remove", Account(A::RemovePassword), true),
         ("/account/codes", Account(A::MakeCodes), true),
         ("/account/sessions/end", Account(A::EndSessions), true),
         ("/admin", Admin(D::People), false),
@@ -135,6 +143,7 @@ const ROUTES: &[(&str, Route, bool)] = {
 
 /// Pages that also take a form.
 const BOTH: &[(&str, Route)] = &[
+    ("/password", Route::SignIn(SignIn::Password)),
     ("/recover", Route::SignIn(SignIn::Recover)),
     ("/step-up", Route::SignIn(SignIn::StepUp)),
     ("/second-factor", Route::SignIn(SignIn::SecondFactor)),

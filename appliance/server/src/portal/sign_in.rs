@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::form::{self, Form};
 use super::guard::Sent;
 use super::route::SignIn as Route;
-use super::{Answer, Call, Signed, cookie, see_other};
+use super::{Answer, Call, Signed, cookie, password, see_other};
 use crate::identity::{Kernel, actor, stranger};
 use crate::rejection::Rejection;
 
@@ -56,6 +56,8 @@ pub(super) async fn answer(
         Route::Finish => finish(call, sent.json()?).await,
         Route::Recover if posted => recover(call, sent.form()).await,
         Route::Recover => recover_page(call, None, ""),
+        Route::Password if posted => password::sign_in(call, sent.form()).await,
+        Route::Password => password::page(call, None, ""),
         Route::StepUp => step_up_page(call),
         Route::SecondFactor if posted => second_factor(call, sent.form()).await,
         Route::SecondFactor => second_factor_page(call, None),
@@ -65,12 +67,12 @@ pub(super) async fn answer(
 }
 
 /// The query of the request.
-fn query(call: &Call<'_>) -> Form {
+pub(super) fn query(call: &Call<'_>) -> Form {
     Form::parse(call.parts.uri.query().unwrap_or_default().as_bytes())
 }
 
 /// Where to go after a sign-in.
-fn next(call: &Call<'_>, form: &Form) -> String {
+pub(super) fn next(call: &Call<'_>, form: &Form) -> String {
     let own = || format!("{}/account", call.base());
     form.next().map_or_else(own, str::to_owned)
 }
@@ -78,7 +80,8 @@ fn next(call: &Call<'_>, form: &Form) -> String {
 fn page(call: &Call<'_>) -> Answer {
     let next = next(call, &query(call));
     let why = call.shared.identity.passkeys.as_ref().err();
-    call.page(|shell| pages::sign_in(shell, &next, why.map(String::as_str)))
+    let passwords = call.shared.identity.passwords().is_ok();
+    call.page(|shell| pages::sign_in(shell, &next, why.map(String::as_str), passwords))
 }
 
 fn step_up_page(call: &Call<'_>) -> Answer {
@@ -198,7 +201,7 @@ async fn proved(
     admitted(call, pending)
 }
 
-fn admitted(
+pub(super) fn admitted(
     call: &Call<'_>,
     pending: Pending,
 ) -> Result<holdfast_identity::sessions::Token, Rejection> {
@@ -209,7 +212,7 @@ fn admitted(
 }
 
 /// Counts and records what was refused.
-async fn refused(call: &Call<'_>, name: &str, error: Error) -> Rejection {
+pub(super) async fn refused(call: &Call<'_>, name: &str, error: Error) -> Rejection {
     if !matches!(error, Error::Refused | Error::Recorded | Error::Ceremony) {
         return error.into();
     }

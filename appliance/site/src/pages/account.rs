@@ -46,6 +46,10 @@ pub struct Account {
     pub most_passkeys: usize,
     /// Whether there is a generator of one-time passwords.
     pub totp: bool,
+    /// Whether there is a password.
+    pub password: bool,
+    /// Whether passwords are on.
+    pub passwords: bool,
     /// Recovery codes that are left.
     pub codes: usize,
     /// The sessions.
@@ -66,6 +70,7 @@ pub fn account(shell: &Shell<'_>, account: &Account) -> String {
         }
         (passkeys(shell, account))
         (second_factor(shell, account.totp))
+        (password(shell, account))
         h2 { "Recovery codes" }
         p {
             @match account.codes {
@@ -135,6 +140,29 @@ fn second_factor(shell: &Shell<'_>, there: bool) -> Markup {
         } @else {
             p { "An app that shows a new code every half minute, as a second factor besides your passkey." }
             (form(shell, "/account/totp", &html! { button.quiet type="submit" { "Set up a generator" } }))
+        }
+    }
+}
+
+fn password(shell: &Shell<'_>, account: &Account) -> Markup {
+    html! {
+        @if account.passwords || account.password {
+            h2 { "Password" }
+            p { @if account.password { "There is one." } @else { "There is none, and you need none: a passkey is stronger." } }
+            @if account.passwords {
+                (form(shell, "/account/password", &html! {
+                    label for="password" { @if account.password { "A new password" } @else { "A password" } }
+                    input #password name="password" type="password" autocomplete="new-password" required minlength="15" maxlength="1024"
+                        aria-describedby="password-help";
+                    p.help #password-help { "At least 15 characters. Some words that belong together for you alone are good." }
+                    label for="again" { "The same once more" }
+                    input #again name="again" type="password" autocomplete="new-password" required minlength="15" maxlength="1024";
+                    div { button.quiet type="submit" { "Set the password" } }
+                }))
+            }
+            @if account.password {
+                (form(shell, "/account/password/remove", &html! { button.quiet.danger type="submit" { "Remove the password" } }))
+            }
         }
     }
 }

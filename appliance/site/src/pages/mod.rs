@@ -16,5 +16,5 @@ pub use browser::browser_name;
 pub use layout::{Frame, SCRIPT, STYLE, script_path, style_path};
 pub use notice::{Notice, error, welcome};
 pub use shell::{Shell, Told};
-pub use sign_in::{join, recover, second_factor, sign_in, step_up};
+pub use sign_in::{join, password, recover, second_factor, sign_in, step_up};
 pub use status::{Status, status};

@@ -4,9 +4,10 @@ use maud::{Markup, html};
 
 use super::shell::{Shell, form, shell as page};
 
-/// The sign-in: one form for autofill, button and name. `next` is where it leads; `why_not` tells why there can be no passkey.
+/// The sign-in: one form for autofill, button and name. `next` is where it leads; `why_not` tells why there can be no passkey,
+/// `passwords` whether they are on.
 #[must_use]
-pub fn sign_in(shell: &Shell<'_>, next: &str, why_not: Option<&str>) -> String {
+pub fn sign_in(shell: &Shell<'_>, next: &str, why_not: Option<&str>, passwords: bool) -> String {
     let base = shell.base;
     let body = html! {
         @if let Some(why) = why_not {
@@ -25,6 +26,10 @@ pub fn sign_in(shell: &Shell<'_>, next: &str, why_not: Option<&str>) -> String {
         p.more {
             a href={ (base) "/recover?" (query(next)) } { "Use a recovery code" }
             " · "
+            @if passwords {
+                a href={ (base) "/password?" (query(next)) } { "Use a password" }
+                " · "
+            }
             a href={ (base) "/join" } { "I have an invite" }
         }
     };
@@ -71,6 +76,29 @@ pub fn recover(shell: &Shell<'_>, next: &str, name: &str) -> String {
         p.more { a href={ (shell.base) "/sign-in?" (query(next)) } { "Use a passkey" } }
     };
     page(shell, "Sign in with a recovery code", &body)
+}
+
+/// A password in place of a passkey; `name` is what was typed before.
+#[must_use]
+pub fn password(shell: &Shell<'_>, next: &str, name: &str) -> String {
+    let fields = html! {
+        input type="hidden" name="next" value=(next);
+        label for="name" { "Name" }
+        input #name name="name" type="text" autocomplete="username" autocapitalize="none" spellcheck="false" required maxlength="64"
+            value=(name);
+        label for="password" { "Password" }
+        input #password name="password" type="password" autocomplete="current-password" required maxlength="1024";
+        label for="code" { "One-time password" }
+        input #code.short name="code" type="text" inputmode="numeric" autocomplete="one-time-code" maxlength="12"
+            aria-describedby="code-help";
+        p.help #code-help { "Only if you have set up a generator." }
+        button.go type="submit" { "Sign in" }
+    };
+    let body = html! {
+        (form(shell, "/password", &fields))
+        p.more { a href={ (shell.base) "/sign-in?" (query(next)) } { "Use a passkey" } }
+    };
+    page(shell, "Sign in with a password", &body)
 }
 
 /// Asks for a one-time password.
