@@ -2,6 +2,7 @@
 
 mod account;
 mod admin;
+mod admin_fresh;
 mod answers;
 #[path = "../../../../identity/src/authenticator.rs"]
 mod authenticator;
