@@ -180,6 +180,9 @@ pub(crate) fn form_page(
             .headers_mut()
             .insert(CONTENT_SECURITY_POLICY, policy);
     }
+    // Under `no-referrer` a browser says that a form's origin is `null` (Fetch, section 3.2), which the guard refuses.
+    let within = HeaderValue::from_static("same-origin");
+    response.headers_mut().insert(REFERRER_POLICY, within);
     response
 }
 

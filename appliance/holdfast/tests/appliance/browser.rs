@@ -27,8 +27,18 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// The program is what `HOLDFAST_CHROMIUM` names.
+    /// One that takes any certificate. The program is what `HOLDFAST_CHROMIUM` names.
     pub fn start() -> Self {
+        Self::start_with("--ignore-certificate-errors")
+    }
+
+    /// One for which the certificate of this key (base64 of the SHA-256 of its `SubjectPublicKeyInfo`) is a good one, and
+    /// any other is judged as usual: passkeys are refused where a certificate is bad.
+    pub fn start_trusting(key: &str) -> Self {
+        Self::start_with(&format!("--ignore-certificate-errors-spki-list={key}"))
+    }
+
+    fn start_with(certificates: &str) -> Self {
         let program = std::env::var("HOLDFAST_CHROMIUM").unwrap_or_else(|_| "chromium".to_owned());
         let profile = tempfile::tempdir().unwrap();
         let mut process = Command::new("sh")
@@ -41,7 +51,7 @@ impl Browser {
             ])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             // The certificate is self-made; a root user's browser has no sandbox; reports are sent at once.
-            .args(["--ignore-certificate-errors", "--no-sandbox"])
+            .args([certificates, "--no-sandbox"])
             .args(["--short-reporting-delay", "--disable-gpu"])
             .args(["--disable-background-networking", "--no-first-run"])
             .arg("about:blank")
@@ -94,7 +104,7 @@ impl Browser {
     }
 
     /// Calls a method; what comes before its answer is looked through.
-    fn call(&mut self, method: &str, parameters: &Value) -> Value {
+    pub fn call(&mut self, method: &str, parameters: &Value) -> Value {
         self.number += 1;
         let mut message = json!({ "id": self.number, "method": method, "params": parameters });
         if let Some(session) = &self.session {

@@ -28,6 +28,7 @@ mod operates;
 mod operates_devices;
 mod operates_power;
 mod operates_tls;
+mod portal;
 mod protects;
 mod publishes;
 mod publishes_again;

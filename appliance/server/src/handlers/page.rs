@@ -17,6 +17,9 @@ use crate::rejection::Rejection;
 use crate::request::RequestContext;
 use crate::server::Shared;
 
+/// What a site shows where nothing is there.
+const NOT_FOUND: &str = "/404.html";
+
 /// A page as a policy speaks of it, and what is answered if it may be seen.
 #[derive(Clone, Debug)]
 pub(crate) struct Page(Content);
@@ -28,6 +31,12 @@ enum Content {
     Welcome,
     /// An entry of the manifest; a policy knows it by its path there.
     Ready(Arc<Ready>),
+    /// Nothing is there, and what the site shows in its place. A policy knows it by the folder that was asked for, so that
+    /// who may not see a folder is not told what is missing in it.
+    Missing {
+        of: Box<str>,
+        shown: Option<Arc<Ready>>,
+    },
     /// The page has another URL. A policy knows it by the path of the page there, or by the rule that says so.
     Moved {
         of: Box<str>,
@@ -43,7 +52,7 @@ impl Resource for Page {
         Cow::Borrowed(match &self.0 {
             Content::Welcome => "/index.html",
             Content::Ready(ready) => &ready.path,
-            Content::Moved { of, .. } => of,
+            Content::Missing { of, .. } | Content::Moved { of, .. } => of,
         })
     }
 }
@@ -84,7 +93,14 @@ impl Page {
                 if status == StatusCode::OK {
                     shared.prepared.keep(live.version, uri, &ready);
                 }
-                Content::Ready(ready)
+                if status == StatusCode::NOT_FOUND && found == NOT_FOUND {
+                    Content::Missing {
+                        of: folder_of(path),
+                        shown: Some(ready),
+                    }
+                } else {
+                    Content::Ready(ready)
+                }
             }
             Resolved::Moved { folder } => {
                 let mut target = location(path, folder);
@@ -107,10 +123,23 @@ impl Page {
                 status: code(status)?,
                 target: location,
             },
-            Resolved::Missing => return Err(Rejection::NotFound),
+            Resolved::Missing => Content::Missing {
+                of: folder_of(path),
+                shown: None,
+            },
         };
         Ok(Self(content))
     }
+}
+
+/// The folder of a path, with the slash at its end.
+fn folder_of(path: &RequestPath) -> Box<str> {
+    let stem = path.stem();
+    if path.is_folder() {
+        return format!("{stem}/").into();
+    }
+    let end = stem.rfind('/').map_or(0, |at| at.saturating_add(1));
+    stem.get(..end).unwrap_or_default().into()
 }
 
 fn code(status: u16) -> Result<StatusCode, Rejection> {
@@ -138,7 +167,11 @@ pub(crate) fn page(
 ) -> Result<Response<Body>, Rejection> {
     let public = cacheable(&permit, shared, context);
     let mut response = match permit.into_resource().0 {
-        Content::Ready(ready) => entry::serve(&ready, shared, parts)?,
+        Content::Ready(ready)
+        | Content::Missing {
+            shown: Some(ready), ..
+        } => entry::serve(&ready, shared, parts)?,
+        Content::Missing { shown: None, .. } => return Err(Rejection::NotFound),
         Content::Welcome => headers::own_page(StatusCode::OK, |nonce| {
             let frame = pages::Frame {
                 nonce,

@@ -18,7 +18,7 @@ use http::request::Parts;
 use url::form_urlencoded;
 
 use super::form::{self, Form};
-use super::{Answer, Call, cookie, see_other};
+use super::{Answer, Call, cookie, see_other, view};
 use crate::connection::Connection;
 use crate::identity::{Kernel, actor};
 use crate::rejection::Rejection;
@@ -111,7 +111,7 @@ pub(crate) async fn redeem(
         return Err(Rejection::NotProven(why.to_owned()));
     };
     let act = shared.act_of(actor(&portal), context);
-    let device = connection.peer.ip().to_canonical().to_string();
+    let device = view::device(parts, connection.peer.ip());
     let pending = shared
         .change(|snapshot, batch| {
             let new = New {

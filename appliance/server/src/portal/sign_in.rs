@@ -55,12 +55,12 @@ pub(super) async fn answer(
         Route::Begin => begin(call, &sent.json()?),
         Route::Finish => finish(call, sent.json()?).await,
         Route::Recover if posted => recover(call, sent.form()).await,
-        Route::Recover => recover_page(call, None, ""),
+        Route::Recover => recover_page(call, None, &query(call)),
         Route::Password if posted => password::sign_in(call, sent.form()).await,
-        Route::Password => password::page(call, None, ""),
+        Route::Password => password::page(call, None, &query(call)),
         Route::StepUp => step_up_page(call),
         Route::SecondFactor if posted => second_factor(call, sent.form()).await,
-        Route::SecondFactor => second_factor_page(call, None),
+        Route::SecondFactor => second_factor_page(call, None, &query(call)),
         Route::SignOut => sign_out(call).await,
         _ => page(call),
     }
@@ -236,9 +236,9 @@ pub(super) async fn refused(call: &Call<'_>, name: &str, error: Error) -> Reject
     }
 }
 
-fn recover_page(call: &Call<'_>, told: Option<&str>, name: &str) -> Answer {
-    let form = query(call);
-    let next = next(call, &form);
+/// The page with what `form` has typed and where it leads; never a code.
+fn recover_page(call: &Call<'_>, told: Option<&str>, form: &Form) -> Answer {
+    let (next, name) = (next(call, form), form.get("name"));
     let status = if told.is_some() {
         StatusCode::FORBIDDEN
     } else {
@@ -253,6 +253,10 @@ async fn recover(call: &Call<'_>, form: &Form) -> Answer {
     const WRONG: &str = "This name and this code do not belong together, or the code was used before. Check both and try again.";
     let shared = call.shared;
     let typed = form.get("name");
+    if form.get("code").is_empty() {
+        // The form of the sign-in, where scripts are off.
+        return recover_page(call, None, form);
+    }
     shared
         .identity
         .failures
@@ -266,7 +270,7 @@ async fn recover(call: &Call<'_>, form: &Form) -> Answer {
     };
     let Some((person, code)) = person.zip(code) else {
         refused(call, typed, Error::Refused).await;
-        return recover_page(call, Some(WRONG), typed);
+        return recover_page(call, Some(WRONG), form);
     };
     let device = call.device();
     let pending = shared
@@ -295,14 +299,14 @@ async fn recover(call: &Call<'_>, form: &Form) -> Answer {
         }
         Err(Rejection::NotProven(_)) => {
             refused(call, typed, Error::Refused).await;
-            recover_page(call, Some(WRONG), typed)
+            recover_page(call, Some(WRONG), form)
         }
         Err(other) => Err(other),
     }
 }
 
-fn second_factor_page(call: &Call<'_>, told: Option<&str>) -> Answer {
-    let next = next(call, &query(call));
+fn second_factor_page(call: &Call<'_>, told: Option<&str>, form: &Form) -> Answer {
+    let next = next(call, form);
     if call.signed.is_none() {
         return see_other(&form::with_next(
             &format!("{}/sign-in", call.base()),
@@ -357,7 +361,7 @@ async fn second_factor(call: &Call<'_>, form: &Form) -> Answer {
         }
         Err(Rejection::NotProven(_)) => {
             refused(call, &key, Error::Recorded).await;
-            second_factor_page(call, Some(WRONG))
+            second_factor_page(call, Some(WRONG), form)
         }
         Err(other) => Err(other),
     }

@@ -1,8 +1,11 @@
 //! From a request to a page of the portal.
 
+use std::net::IpAddr;
+
 use holdfast_identity::people;
 use holdfast_site::pages;
 use http::StatusCode;
+use http::request::Parts;
 
 use super::{Answer, Call};
 use crate::headers;
@@ -60,11 +63,16 @@ impl Call<'_> {
 
     /// What the browser and the network look like, for the list of sessions.
     pub(crate) fn device(&self) -> String {
-        let agent = self.parts.headers.get(http::header::USER_AGENT);
-        let agent = agent
-            .and_then(|agent| agent.to_str().ok())
-            .unwrap_or_default();
-        let address = self.peer.to_canonical();
-        format!("{} · {address}", pages::browser_name(agent))
+        device(self.parts, self.peer)
     }
+}
+
+/// What the browser of a request says it is, and its address.
+pub(super) fn device(parts: &Parts, peer: IpAddr) -> String {
+    let agent = parts.headers.get(http::header::USER_AGENT);
+    let agent = agent
+        .and_then(|agent| agent.to_str().ok())
+        .unwrap_or_default();
+    let address = peer.to_canonical();
+    format!("{} · {address}", pages::browser_name(agent))
 }

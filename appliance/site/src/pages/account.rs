@@ -98,30 +98,30 @@ fn passkeys(shell: &Shell<'_>, account: &Account) -> Markup {
     let base = shell.base;
     html! {
         h2 { "Passkeys" }
-        div.wide { table {
-            thead { tr { th { "Name" } th { "Made" } th { "Last used" } th { span.sr { "Act" } } } }
-            tbody {
-                @for key in &account.passkeys {
-                    tr {
-                        td { (key.label) }
-                        td { (time(&key.made)) }
-                        td { (time(&key.used)) }
-                        td { (form(shell, "/account/passkeys/remove", &html! {
-                            input type="hidden" name="passkey" value=(key.id);
-                            button.quiet.danger type="submit" aria-label={ "Remove " (key.label) } { "Remove" }
-                        })) }
+        ul.rows {
+            @for key in &account.passkeys {
+                li {
+                    div {
+                        strong { (key.label) }
+                        p.help { "Last used " (time(&key.used)) }
+                        p.help { "Made " (time(&key.made)) }
                     }
+                    (form(shell, "/account/passkeys/remove", &html! {
+                        input type="hidden" name="passkey" value=(key.id);
+                        button.quiet.danger type="submit" aria-label={ "Remove " (key.label) } { "Remove" }
+                    }))
                 }
             }
-        } }
+        }
         @if account.passkeys.len() < account.most_passkeys {
             form.gesture method="post" action={ (base) "/account" } data-gesture="add" data-begin={ (base) "/account/passkeys/begin" }
                 data-finish={ (base) "/account/passkeys/finish" } data-token=(shell.token) data-next={ (base) "/account" }
                 data-fresh={ (base) "/step-up" } {
                 label for="label" { "Name of a further passkey" }
-                input #label name="label" type="text" autocomplete="off" required maxlength="64" placeholder="Phone, security key";
-                " "
-                button.quiet type="submit" { "Add a passkey" }
+                div.beside {
+                    input #label name="label" type="text" autocomplete="off" required maxlength="64" placeholder="Phone, security key";
+                    button.quiet type="submit" { "Add a passkey" }
+                }
                 (live())
             }
             (needs_script())
@@ -177,31 +177,26 @@ pub(super) fn sessions(
     html! {
         h2 { "Sessions" }
         @if rows.is_empty() { p { "None." } } @else {
-            div.wide { table {
-                thead { tr { th { "Where" } th { "Signed in" } th { "Last used" } th { span.sr { "Act" } } } }
-                tbody {
-                    @for row in rows {
-                        tr {
-                            td {
-                                (row.device) " "
-                                @if row.own { span.tag { "this one" } }
-                                @if row.site { span.tag { "site" } }
-                            }
-                            td { (time(&row.made)) " by " (row.method) }
-                            td { (time(&row.used)) }
-                            td {
-                                @if !row.own {
-                                    (form(shell, path, &html! {
-                                        input type="hidden" name="session" value=(row.id);
-                                        @if let Some(person) = person { input type="hidden" name="person" value=(person); }
-                                        button.quiet.danger type="submit" aria-label={ "End the session of " (row.device) } { "End" }
-                                    }))
-                                }
-                            }
+            ul.rows {
+                @for row in rows {
+                    li {
+                        div {
+                            strong { (row.device) } " "
+                            @if row.own { span.tag { "this one" } }
+                            @if row.site { span.tag { "site" } }
+                            p.help { "Last used " (time(&row.used)) }
+                            p.help { "Signed in " (time(&row.made)) " by " (row.method) }
+                        }
+                        @if !row.own {
+                            (form(shell, path, &html! {
+                                input type="hidden" name="session" value=(row.id);
+                                @if let Some(person) = person { input type="hidden" name="person" value=(person); }
+                                button.quiet.danger type="submit" aria-label={ "End the session of " (row.device) } { "End" }
+                            }))
                         }
                     }
                 }
-            } }
+            }
         }
     }
 }
@@ -213,7 +208,7 @@ pub fn totp(shell: &Shell<'_>, shown: Option<(&str, &str)>) -> String {
         @if let Some((svg, secret)) = shown {
             p { "Let your generator read this picture, or type the secret below it. Neither is shown again." }
             div.qr { (PreEscaped(svg)) }
-            p { "Secret: " code { (secret) } }
+            p.secret { "Secret: " code { (secret) } }
         }
         (form(shell, "/account/totp/confirm", &html! {
             label for="code" { "The code that it shows now" }
@@ -230,7 +225,7 @@ pub fn totp(shell: &Shell<'_>, shown: Option<(&str, &str)>) -> String {
 pub fn codes<'a>(shell: &Shell<'_>, codes: impl Iterator<Item = &'a str>) -> String {
     let body = html! {
         p.told role="status" { "These take the place of any codes before. They are shown this once: print them, or keep them in a safe." }
-        ul.codes { @for one in codes { li { code { (one) } } } }
+        ol.codes { @for one in codes { li { code { (one) } } } }
         p.more { a.go href={ (shell.base) "/account" } { "I have kept them" } }
     };
     page(shell, "Your recovery codes", &body)

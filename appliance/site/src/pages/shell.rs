@@ -35,6 +35,15 @@ pub struct Told<'a> {
 
 /// A page of the portal.
 pub(super) fn shell(shell: &Shell<'_>, title: &str, body: &Markup) -> String {
+    framed(shell, title, false, body)
+}
+
+/// A page of the portal with one thing to do.
+pub(super) fn narrow(shell: &Shell<'_>, title: &str, body: &Markup) -> String {
+    framed(shell, title, true, body)
+}
+
+fn framed(shell: &Shell<'_>, title: &str, narrow: bool, body: &Markup) -> String {
     let base = shell.base;
     let content = html! {
         a.skip href="#content" { "Skip to the content" }
@@ -56,7 +65,7 @@ pub(super) fn shell(shell: &Shell<'_>, title: &str, body: &Markup) -> String {
                 a href={ (base) "/sign-in" } { "Sign in" }
             }
         }
-        div #content {
+        div #content .narrow[narrow] {
             @if let Some(told) = shell.told {
                 p.told.bad[!told.good] role=(if told.good { "status" } else { "alert" }) { (told.text) }
             }
@@ -83,9 +92,30 @@ pub(super) fn form(shell: &Shell<'_>, path: &str, body: &Markup) -> Markup {
     }
 }
 
-/// A time as people read it: day, hour and minute. `stamp` is RFC 3339 in UTC.
+/// A time as people read it: day, month, year, hour and minute. `stamp` is RFC 3339 in UTC.
 pub(super) fn time(stamp: &str) -> Markup {
-    let day = stamp.get(..10).unwrap_or(stamp);
-    let minute = stamp.get(11..16).unwrap_or_default();
-    html! { time datetime=(stamp) { (day) " " (minute) " UTC" } }
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let part = |from: usize, to: usize| stamp.get(from..to).unwrap_or_default();
+    let month = part(5, 7).parse::<usize>().ok();
+    let month = month.and_then(|month| MONTHS.get(month.checked_sub(1)?));
+    let month = month.copied().unwrap_or_default();
+    let day = part(8, 10).trim_start_matches('0');
+    html! {
+        time datetime=(stamp) { (day) " " (month) " " (part(0, 4)) ", " (part(11, 16)) " UTC" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::time;
+
+    #[test]
+    fn a_time_is_told_as_people_read_it() {
+        assert_eq!(
+            time("2026-11-03T08:05:59.123Z").into_string(),
+            "<time datetime=\"2026-11-03T08:05:59.123Z\">3 Nov 2026, 08:05 UTC</time>"
+        );
+    }
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::shell::{Shell, form, shell as page};
+use super::shell::{Shell, form, narrow as page, token};
 
 /// The sign-in: one form for autofill, button and name. `next` is where it leads; `why_not` tells why there can be no passkey,
 /// `passwords` whether they are on.
@@ -15,21 +15,19 @@ pub fn sign_in(shell: &Shell<'_>, next: &str, why_not: Option<&str>, passwords: 
         }
         form.gesture method="post" action={ (base) "/recover" } data-gesture="sign-in" data-begin={ (base) "/sign-in/begin" }
             data-finish={ (base) "/sign-in/finish" } data-token=(shell.token) data-next=(next) data-fresh={ (base) "/step-up" } {
-            label for="name" { "Name" }
+            (token(shell))
+            input type="hidden" name="next" value=(next);
+            (needs_script())
+            label for="name" { "Name " span.soft { "(may stay empty)" } }
             input #name name="name" type="text" autocomplete="username webauthn" autocapitalize="none" spellcheck="false"
                 maxlength="64" aria-describedby="name-help";
-            p.help #name-help { "May stay empty: your device finds the passkey by itself. Only some security keys need the name." }
-            button.go type="submit" { "Sign in with a passkey" }
+            p.help #name-help { "Your device finds the passkey by itself. Only some security keys need the name." }
+            button.go type="submit" { (key()) "Sign in with a passkey" }
             (live())
         }
-        (needs_script())
         p.more {
             a href={ (base) "/recover?" (query(next)) } { "Use a recovery code" }
-            " · "
-            @if passwords {
-                a href={ (base) "/password?" (query(next)) } { "Use a password" }
-                " · "
-            }
+            @if passwords { a href={ (base) "/password?" (query(next)) } { "Use a password" } }
             a href={ (base) "/join" } { "I have an invite" }
         }
     };
@@ -44,13 +42,14 @@ pub fn step_up(shell: &Shell<'_>, next: &str) -> String {
         p { "What you want to do asks for a fresh proof that it is you. Then do it once more: nothing was changed yet." }
         form.gesture method="post" action={ (base) "/recover" } data-gesture="step-up" data-begin={ (base) "/sign-in/begin" }
             data-finish={ (base) "/sign-in/finish" } data-token=(shell.token) data-next=(next) {
-            button.go type="submit" { "Show your passkey" }
+            (token(shell))
+            input type="hidden" name="next" value=(next);
+            (needs_script())
+            button.go type="submit" { (key()) "Show your passkey" }
             (live())
         }
-        (needs_script())
         p.more {
             a href={ (base) "/recover?" (query(next)) } { "Use a recovery code" }
-            " · "
             a href=(next) { "Back" }
         }
     };
@@ -140,13 +139,24 @@ pub fn join(shell: &Shell<'_>, why_not: Option<&str>) -> String {
             p.help #name-help { "Letters, digits, blanks and - _ . @ '" }
             label for="label" { "What is this device called?" }
             input #label name="label" type="text" autocomplete="off" required maxlength="64" value="My device";
-            button.go type="submit" { "Make a passkey and join" }
+            button.go type="submit" { (key()) "Make a passkey and join" }
             (live())
         }
         (needs_script())
         p.more { a href={ (base) "/sign-in" } { "I have a passkey already" } }
     };
     page(shell, "Join", &body)
+}
+
+/// The sign of a passkey.
+fn key() -> Markup {
+    html! {
+        svg viewBox="0 0 24 24" width="20" height="20" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round"
+            stroke-linejoin="round" aria-hidden="true" {
+            circle cx="8" cy="12" r="4" {}
+            path d="M12 12h9v3.5M17 12v3" {}
+        }
+    }
 }
 
 /// Where the script tells how it goes.

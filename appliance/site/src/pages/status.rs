@@ -28,6 +28,7 @@ pub fn status(frame: &Frame<'_>, status: &Status) -> String {
             p.ready.wait { "Waiting for a site" }
             h1 { "This appliance is up" }
         }
+        nav { a.go href={ (frame.home) "sign-in" } { "Sign in" } }
         dl {
             dt { "Site" }
             dd { a href=(status.site) { (status.site) } }

@@ -1,0 +1,48 @@
+//! The portal as people meet it: joining, signing in, the hand-over to the site, one's account, and what it refuses.
+
+mod account;
+mod answers;
+#[path = "../../../../identity/src/authenticator.rs"]
+mod authenticator;
+mod browser;
+mod client;
+mod guard;
+mod hand_over;
+mod invite;
+mod person;
+mod protected;
+mod sessions;
+mod sign_in;
+
+use crate::appliance::Appliance;
+
+/// A site with the three folders that are not for everybody.
+const SITE: [(&str, &[u8]); 7] = [
+    ("index.html", b"<!doctype html><title>first</title>"),
+    ("script.js", b"1"),
+    (
+        "signed-in/index.html",
+        b"<!doctype html><title>for the signed-in</title>",
+    ),
+    (
+        "members/index.html",
+        b"<!doctype html><title>for members</title>",
+    ),
+    (
+        "members/list.html",
+        b"<!doctype html><title>list of members</title>",
+    ),
+    ("members/data.json", b"{\"secret\":1}"),
+    (
+        "admins/index.html",
+        b"<!doctype html><title>for admins</title>",
+    ),
+];
+
+/// An appliance with that site, and an invite for each of these roles.
+fn appliance(roles: &[&str]) -> (Appliance, Vec<String>) {
+    let mut appliance = Appliance::start().enrolled();
+    appliance.push(&SITE);
+    let codes = invite::make(&mut appliance, roles);
+    (appliance, codes)
+}
