@@ -7,11 +7,13 @@ use clap::{Args, Parser, Subcommand};
 
 pub use keys::{KeyCommand, RotateArgs, StoreCommand, VerifyArgs};
 pub use operate::{DeviceCommand, LogsArgs, PowerArgs, RevokeArgs, TlsCommand, TlsInstallArgs};
+pub use users::{DeleteArgs, DisableArgs, EndArgs, InviteArgs, NameArgs, UserCommand};
 
 use crate::machine::MachineCommand;
 
 mod keys;
 mod operate;
+mod users;
 
 /// Turns a folder of pages into a sealed machine, and talks to it.
 #[derive(Debug, Parser)]
@@ -69,6 +71,9 @@ pub enum Command {
     /// List the devices, add one, revoke one
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// List the people, invite one, keep one out, end sessions
+    #[command(subcommand)]
+    User(UserCommand),
     /// See the keys, change them while the appliance serves, make a recovery key, destroy all
     #[command(subcommand)]
     Key(KeyCommand),

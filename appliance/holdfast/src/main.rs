@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         Command::Logs(args) => client::logs::follow(&args),
         Command::Tls(command) => client::tls::run(&command),
         Command::Device(command) => client::devices::run(&command),
+        Command::User(command) => client::users::run(&command),
         Command::Key(command) => client::keys::run(&command),
         Command::Store(StoreCommand::Verify(args)) => client::store::verify(&args),
         Command::Store(StoreCommand::Compact(args)) => client::store::compact(&args),

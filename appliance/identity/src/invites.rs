@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use holdfast_audit::Kind;
+use holdfast_audit::{Actor, Kind};
 use holdfast_store::{Batch, Record, Snapshot, Table};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,8 @@ const PLACES: usize = 10_000;
 pub struct Invite {
     /// A random number by which it is listed and withdrawn.
     pub id: [u8; 8],
+    /// Who made it: it ends with their rights.
+    pub by: Actor,
     /// The roles that it gives.
     pub roles: Vec<String>,
     /// When it was made, milliseconds since 1970.
@@ -66,6 +68,7 @@ pub fn make(
     let life = i64::try_from(life.min(LONGEST).as_millis()).unwrap_or(0);
     let invite = Invite {
         id: random.array()?,
+        by: act.actor.clone(),
         roles: given,
         made: act.millis(),
         ends: act.millis().saturating_add(life),
@@ -115,6 +118,28 @@ pub fn withdraw(
         }
     }
     Err(Error::Invite)
+}
+
+/// Takes back all invites that someone made, whose rights to do so end with this batch. Tells how many.
+///
+/// # Errors
+/// [`Error::Store`].
+pub fn withdraw_those_of(
+    snapshot: &Snapshot,
+    batch: &mut Batch,
+    act: &Act,
+    by: &Actor,
+) -> Result<usize, Error> {
+    let mut taken = 0_usize;
+    for row in snapshot.all::<Invite>()? {
+        let (key, found) = row?;
+        if found.record.by == *by {
+            batch.delete_row(Invite::TABLE, key);
+            act.done(batch, Kind::InviteWithdrawn, name(&found.record))?;
+            taken = taken.saturating_add(1);
+        }
+    }
+    Ok(taken)
 }
 
 /// Uses the invite up: its finder becomes a person. The batch refuses if the invite was used or withdrawn meanwhile, or the

@@ -1,6 +1,6 @@
 //! Roles: what they inherit, and how long their sessions live.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use holdfast_audit::Kind;
@@ -69,6 +69,26 @@ pub fn find(snapshot: &Snapshot, name: &str) -> Result<Role, Error> {
     stored
         .or_else(|| built_in(name))
         .ok_or_else(|| Error::NoRole(name.to_owned()))
+}
+
+/// The built-in roles.
+const BUILT_IN: [&str; 3] = ["admin", "member", "visitor"];
+
+/// All roles, in order of name.
+///
+/// # Errors
+/// [`Error::Store`].
+pub fn list(snapshot: &Snapshot) -> Result<Vec<Role>, Error> {
+    let mut all: BTreeMap<String, Role> = BUILT_IN
+        .into_iter()
+        .filter_map(built_in)
+        .map(|role| (role.name.clone(), role))
+        .collect();
+    for row in snapshot.all::<Role>()? {
+        let role = row?.1.record;
+        all.insert(role.name.clone(), role);
+    }
+    Ok(all.into_values().collect())
 }
 
 /// All roles that these have, themselves and inherited, in order of name.

@@ -47,6 +47,8 @@ pub(crate) struct Identity {
     pub(crate) recovery: Recovery,
     pub(crate) failures: Failures,
     pub(crate) handover: Handover,
+    /// Held while people are governed: one act sees what the one before left.
+    pub(crate) governing: Arc<tokio::sync::Mutex<()>>,
     /// Unless the operator leaves passwords off.
     passwords: Option<Passwords>,
     /// One password is stretched at a time, since each takes 19 MiB.
@@ -103,6 +105,7 @@ impl Identity {
             recovery: Recovery::open(&snapshot, all, random)?,
             failures: Failures::open(&snapshot, all, random)?,
             handover: Handover::default(),
+            governing: Arc::default(),
             passwords: match settings.passwords {
                 true => Some(Passwords::open(&snapshot, all, random)?),
                 false => None,

@@ -25,6 +25,7 @@ mod identity;
 mod keys;
 mod limits;
 pub mod machine;
+mod people;
 pub mod pin;
 mod portal;
 mod progress;

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::machine::{LogLine, MachineStatus};
 use crate::pin::Pin;
 pub use crate::secret::Secret;
+pub use people::*;
 pub use upkeep::*;
 
+mod people;
 mod upkeep;
 
 /// `POST /v1/enroll`, the request.

@@ -10,9 +10,9 @@ use std::time::Instant;
 
 use holdfast_policy::{
     Appliance, ChangeCertificate, Channel, CompactStore, Context, DestroyKeys, Enrol, InviteDevice,
-    MakeRecoveryKey, Portal, PortalAsset, PowerOff, Principal, Publish, ReadCertificate,
-    ReadConfiguration, ReadDevices, ReadKeys, ReadLogs, ReadStatus, Reboot, Report, RevokeDevice,
-    RotateKeys, SignIn, Site, StatusPage, VerifyStore, View,
+    MakeRecoveryKey, ManagePeople, Portal, PortalAsset, PowerOff, Principal, Publish,
+    ReadCertificate, ReadConfiguration, ReadDevices, ReadKeys, ReadLogs, ReadStatus, Reboot,
+    Report, RevokeDevice, RotateKeys, SignIn, Site, StatusPage, VerifyStore, View,
 };
 use holdfast_site::RequestPath;
 use http::header::{ALLOW, CONNECTION, HeaderValue};
@@ -387,6 +387,10 @@ async fn device(
         api::Route::Revoke => {
             let permit = policy.decide::<RevokeDevice>(who, Appliance, &channel)?;
             api::devices::revoke(permit, shared, context, binding, body).await
+        }
+        api::Route::People(route) => {
+            let permit = policy.decide::<ManagePeople>(who, Appliance, &channel)?;
+            api::people::answer(permit, shared, context, binding, route, body).await
         }
         api::Route::Reboot => {
             let permit = policy.decide::<Reboot>(who, Appliance, &channel)?;

@@ -22,6 +22,7 @@ pub mod store;
 mod text;
 pub mod tls;
 mod upload;
+pub mod users;
 mod watch;
 
 pub use failure::exit_code;

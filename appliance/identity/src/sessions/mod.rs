@@ -247,6 +247,15 @@ impl Sessions {
             .collect()
     }
 
+    /// How many sessions of a person live; those of the site count with that of the portal they come from.
+    #[must_use]
+    pub fn count(&self, person: PersonId, now: Moment) -> usize {
+        let millis = self.millis(now);
+        let all = self.read().of(person);
+        let lives = |session: &&Arc<Session>| session.portal.is_none() && !session.is_over(millis);
+        all.iter().filter(lives).count()
+    }
+
     /// Ends sessions: in memory at once, so that no further byte is served and open streams are woken; in the store with the
     /// batch. Tells how many.
     ///

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use holdfast_audit::Kind;
+use holdfast_audit::{Actor, Kind};
+use holdfast_identity::{Act, invites};
 use holdfast_policy::{Appliance, InviteDevice, Permit, ReadDevices, RevokeDevice};
 use holdfast_store::Batch;
 use http::Response;
@@ -125,6 +126,13 @@ pub(crate) async fn revoke(
         batch.use_last_reserve();
         batch.put(request.device.as_bytes(), &record)?;
         holdfast_audit::append(&mut batch, &event)?;
+        let act = Act {
+            now: shared.moment(),
+            actor: event.actor.clone(),
+            request: event.request.clone(),
+        };
+        let whose = Actor::Device(request.device.to_string());
+        invites::withdraw_those_of(&snapshot, &mut batch, &act, &whose)?;
         shared.store.commit(batch).await?;
         shared.invitations().end_those_of(&request.device);
         let devices = device::count(&shared.store.snapshot()?)?;

@@ -8,6 +8,7 @@ mod enrol;
 pub(crate) mod keys;
 mod leases;
 mod logs;
+pub(crate) mod people;
 mod power;
 mod publish;
 mod receive;
@@ -45,6 +46,8 @@ pub(crate) enum Route {
     Devices,
     Invite,
     Revoke,
+    /// People.
+    People(people::Route),
     Reboot,
     PowerOff,
     Activate,
@@ -100,7 +103,10 @@ impl Route {
             ),
             "/v1/store/compaction" => (&[(Method::POST, Self::Compact)], "POST"),
             "/v1/site/active" => (&[(Method::POST, Self::Activate)], "POST"),
-            _ => return Self::find_version(method, path),
+            _ => match people::Route::find(method, path) {
+                Some(found) => return found.map(Self::People),
+                None => return Self::find_version(method, path),
+            },
         };
         let found = routes
             .iter()
@@ -125,7 +131,7 @@ impl Route {
 
 /// Does work that must not stop half-way when the client goes away, which drops the handler: what is committed must also
 /// come into memory.
-async fn detached<T: Send + 'static>(
+pub(crate) async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, Rejection>> + Send + 'static,
 ) -> Result<T, Rejection> {
     let done = tokio::spawn(work).await;

@@ -69,7 +69,8 @@ fn step_up(call: &Call<'_>) -> Answer {
     see_other(&form::with_next(&format!("{}/step-up", call.base()), &own))
 }
 
-fn stamp(millis: i64) -> String {
+/// A time in milliseconds since 1970, by RFC 3339.
+pub(super) fn stamp(millis: i64) -> String {
     Timestamp::from_unix_millis(millis)
         .map(|time| time.to_string())
         .unwrap_or_default()
@@ -134,7 +135,8 @@ pub(super) fn session_rows(
     Ok(rows.collect())
 }
 
-fn method(method: Method) -> &'static str {
+/// How a person signed in, in words.
+pub(crate) fn method(method: Method) -> &'static str {
     match method {
         Method::Password => "password",
         Method::Recovery => "recovery code",

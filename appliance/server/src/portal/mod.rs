@@ -5,6 +5,7 @@
 //! by the one script.
 
 mod account;
+mod admin;
 pub(crate) mod cookie;
 mod form;
 mod guard;
@@ -33,6 +34,7 @@ use crate::host::Host;
 use crate::rejection::Rejection;
 use crate::request::RequestContext;
 use crate::server::Shared;
+pub(crate) use account::method as method_name;
 pub(crate) use hand_over::{redeem, set_out};
 pub(crate) use route::Route;
 
@@ -129,10 +131,9 @@ async fn dispatch(call: &Call<'_>, route: Route, body: Incoming) -> Answer {
             let Some(signed) = &call.signed else {
                 return call.sign_in_first();
             };
-            let _permit = policy.decide::<ManagePeople<Portal>>(who, Portal, &channel)?;
-            let _body = guard::pass(call, body).await?;
-            let _ = (signed, route);
-            Err(Rejection::NotFound)
+            let permit = policy.decide::<ManagePeople<Portal>>(who, Portal, &channel)?;
+            let body = guard::pass(call, body).await?;
+            admin::answer(permit, call, signed, route, &body).await
         }
     }
 }

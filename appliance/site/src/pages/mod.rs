@@ -4,6 +4,7 @@
 //! Content-Security-Policy lets it in by a nonce.
 
 mod account;
+mod admin;
 mod browser;
 mod layout;
 mod notice;
@@ -12,6 +13,10 @@ mod sign_in;
 mod status;
 
 pub use account::{Account, PasskeyRow, SessionRow, account, codes, totp};
+pub use admin::{
+    Choice, DeviceRow, InviteForm, InviteRow, People, PersonPage, PersonRow, RoleForm, RoleRow,
+    VersionRow, invited, machine, people, person, roles,
+};
 pub use browser::browser_name;
 pub use layout::{Frame, SCRIPT, STYLE, script_path, style_path};
 pub use notice::{Notice, error, welcome};
