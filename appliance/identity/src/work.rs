@@ -15,11 +15,30 @@ thread_local! {
     static DONE: Cell<Work> = const { Cell::new(Work { looks: 0, opens: 0, hashes: 0, checks: 0 }) };
 }
 
-/// Counts something.
-pub(crate) fn count(more: impl FnOnce(&mut Work)) {
+fn count(more: impl FnOnce(&mut Work)) {
     let mut done = DONE.get();
     more(&mut done);
     DONE.set(done);
+}
+
+/// Counts a look-up in the store.
+pub(crate) fn looks() {
+    count(|work| work.looks += 1);
+}
+
+/// Counts an opening under a person's key.
+pub(crate) fn opens() {
+    count(|work| work.opens += 1);
+}
+
+/// Counts a keyed hash.
+pub(crate) fn hashes() {
+    count(|work| work.hashes += 1);
+}
+
+/// Counts a check of a signature.
+pub(crate) fn checks() {
+    count(|work| work.checks += 1);
 }
 
 /// What was done since the last call, in this thread.

@@ -11,6 +11,8 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 /// What the console says of a machine that has a device and no site.
@@ -97,12 +99,19 @@ impl Recording {
         });
         act();
         let answered = self.count();
-        let shown = judge::shown(&self.machine.console, device);
-        assert_ne!(
-            &shown,
-            self.steps.after(self.steps.list.len()),
-            "`{name}` shows nothing new"
-        );
+        // The console shows the first device a moment after the answer.
+        let (begin, before) = (Instant::now(), self.steps.after(self.steps.list.len()));
+        let shown = loop {
+            let shown = judge::shown(&self.machine.console, device);
+            if shown != *before {
+                break shown;
+            }
+            assert!(
+                begin.elapsed() < limit(20),
+                "`{name}` shows nothing new: {shown:?}"
+            );
+            sleep(Duration::from_millis(200));
+        };
         if let Some(pages) = pages {
             let live = shown.live().expect("a push makes a version live");
             self.steps.pages.insert(live, pages);

@@ -153,8 +153,9 @@ impl Browser {
 
     /// Clicks into the middle of an element.
     pub fn click(&mut self, selector: &str) {
+        let selector = json!(selector);
         let place = self.value(&format!(
-            "(() => {{ const e = document.querySelector('{selector}'); e.scrollIntoView({{ block: 'center' }}); \
+            "(() => {{ const e = document.querySelector({selector}); e.scrollIntoView({{ block: 'center' }}); \
              const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; }})()"
         ));
         for kind in ["mousePressed", "mouseReleased"] {

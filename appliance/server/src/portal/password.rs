@@ -8,22 +8,24 @@ use http::StatusCode;
 use zeroize::Zeroizing;
 
 use super::form::Form;
-use super::sign_in::{admitted, next, query, refused};
+use super::sign_in::{admitted, next, refused};
 use super::{Answer, Call, Signed, see_other};
 use crate::identity::{Kernel, actor, stranger};
 use crate::rejection::Rejection;
 
 /// The form; nothing is there unless passwords are on.
-pub(super) fn page(call: &Call<'_>, told: Option<&str>, name: &str) -> Answer {
+pub(super) fn page(call: &Call<'_>, told: Option<&str>, form: &Form) -> Answer {
     call.shared.identity.passwords()?;
-    let next = next(call, &query(call));
+    let next = next(call, form);
     let status = if told.is_some() {
         StatusCode::FORBIDDEN
     } else {
         StatusCode::OK
     };
     let told = told.map(|text| pages::Told { good: false, text });
-    call.page_with(status, told, |shell| pages::password(shell, &next, name))
+    call.page_with(status, told, |shell| {
+        pages::password(shell, &next, form.get("name"))
+    })
 }
 
 /// A name, a password, and the code of the generator of who has one.
@@ -51,7 +53,7 @@ pub(super) async fn sign_in(call: &Call<'_>, form: &Form) -> Answer {
         .await?;
     let fits = stretched.is_ok_and(|stretched| challenge.fits(&stretched));
     let Some(person) = person.filter(|_| fits) else {
-        return wrong(call, typed, WRONG).await;
+        return wrong(call, form, WRONG).await;
     };
     let act = shared.act_of(stranger(call.peer), call.context);
     let device = call.device();
@@ -81,14 +83,14 @@ pub(super) async fn sign_in(call: &Call<'_>, form: &Form) -> Answer {
             Signed::set(&mut response, &admitted(call, pending)?)?;
             Ok(response)
         }
-        Err(Rejection::NotProven(_)) => wrong(call, typed, WRONG).await,
+        Err(Rejection::NotProven(_)) => wrong(call, form, WRONG).await,
         Err(other) => Err(other),
     }
 }
 
-async fn wrong(call: &Call<'_>, typed: &str, told: &str) -> Answer {
-    match refused(call, typed, Error::Refused).await {
-        Rejection::NotProven(_) => page(call, Some(told), typed),
+async fn wrong(call: &Call<'_>, form: &Form, told: &str) -> Answer {
+    match refused(call, form.get("name"), Error::Refused).await {
+        Rejection::NotProven(_) => page(call, Some(told), form),
         other => Err(other),
     }
 }

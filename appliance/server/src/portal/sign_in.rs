@@ -57,7 +57,7 @@ pub(super) async fn answer(
         Route::Recover if posted => recover(call, sent.form()).await,
         Route::Recover => recover_page(call, None, &query(call)),
         Route::Password if posted => password::sign_in(call, sent.form()).await,
-        Route::Password => password::page(call, None, ""),
+        Route::Password => password::page(call, None, &query(call)),
         Route::StepUp => step_up_page(call),
         Route::SecondFactor if posted => second_factor(call, sent.form()).await,
         Route::SecondFactor => second_factor_page(call, None, &query(call)),

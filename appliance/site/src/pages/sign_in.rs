@@ -27,9 +27,7 @@ pub fn sign_in(shell: &Shell<'_>, next: &str, why_not: Option<&str>, passwords: 
         }
         p.more {
             a href={ (base) "/recover?" (query(next)) } { "Use a recovery code" }
-            @if passwords {
-                a href={ (base) "/password?" (query(next)) } { "Use a password" }
-            }
+            @if passwords { a href={ (base) "/password?" (query(next)) } { "Use a password" } }
             a href={ (base) "/join" } { "I have an invite" }
         }
     };

@@ -132,7 +132,7 @@ impl Seat {
     }
 
     fn type_into(&mut self, selector: &str, text: &str) {
-        let focus = format!("document.querySelector('{selector}').focus()");
+        let focus = format!("document.querySelector({}).focus()", json!(selector));
         self.browser.value(&focus);
         self.browser.keys(text);
     }

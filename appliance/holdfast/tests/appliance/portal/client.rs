@@ -93,7 +93,7 @@ impl Client {
         let url = self.portal(path);
         let fields = format!(
             "{}{}",
-            self.from_portal("navigate", "document"),
+            self.back_from_portal("navigate", "document"),
             "Content-Type: application/x-www-form-urlencoded\r\n"
         );
         self.send("POST", &url, &fields, text.as_bytes())
@@ -105,7 +105,7 @@ impl Client {
         let url = self.portal(path);
         let fields = format!(
             "{}Content-Type: application/json\r\nX-Holdfast-Token: {token}\r\n",
-            self.from_portal("cors", "empty")
+            self.back_from_portal("cors", "empty")
         );
         self.send("POST", &url, &fields, body.to_string().as_bytes())
     }
@@ -124,7 +124,7 @@ impl Client {
     }
 
     /// The fields of a request that a page of the portal makes.
-    pub fn from_portal(&self, mode: &str, dest: &str) -> String {
+    pub fn back_from_portal(&self, mode: &str, dest: &str) -> String {
         format!(
             "Origin: https://{}\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: {mode}\r\nSec-Fetch-Dest: {dest}\r\n",
             self.portal

@@ -18,7 +18,7 @@ fn what_changes_something_comes_from_a_page_of_the_portal_in_this_browser() {
     let mut client = Client::new(&appliance);
     let token = client.token();
     let body = format!("token={token}&name=nobody&code=x");
-    let own = client.from_portal("navigate", "document");
+    let own = client.back_from_portal("navigate", "document");
     // As a browser sends it, it is taken: this name and this code do not belong together.
     let taken = post(&mut client, &format!("{own}{FORM}"), &body);
     assert_eq!(taken.status, 403);
@@ -64,7 +64,7 @@ fn a_form_without_this_browsers_token_changes_nothing() {
     let token = client.token();
     let others = other.token();
     assert_ne!(token, others);
-    let fields = format!("{}{FORM}", client.from_portal("navigate", "document"));
+    let fields = format!("{}{FORM}", client.back_from_portal("navigate", "document"));
     let mut altered = token.clone();
     altered.replace_range(..1, if token.starts_with('A') { "B" } else { "A" });
     for wrong in ["", "x", &others, &altered, &token[1..]] {
@@ -110,7 +110,7 @@ fn acts_are_posts_of_a_known_type_and_size() {
         }
     }
     let token = client.token();
-    let own = client.from_portal("navigate", "document");
+    let own = client.back_from_portal("navigate", "document");
     let body = format!("token={token}&name=nobody&code=x");
     for kind in [
         "",
