@@ -201,7 +201,6 @@ fn invites(shell: &Shell<'_>, rows: &[InviteRow]) -> Markup {
             caption.sr { "Open invites" }
             thead { tr {
                 th scope="col" { "Roles" }
-                th scope="col" { "Made" }
                 th scope="col" { "Ends" }
                 th scope="col" { span.sr { "Act" } }
             } }
@@ -209,8 +208,7 @@ fn invites(shell: &Shell<'_>, rows: &[InviteRow]) -> Markup {
                 @for row in rows {
                     tr {
                         td { (tags(&row.roles)) }
-                        td { (time(&row.made)) }
-                        td { (time(&row.ends)) }
+                        td { (time(&row.ends)) p.help { "Made " (time(&row.made)) } }
                         td { (form(shell, "/admin/invite/withdraw", &html! {
                             input type="hidden" name="invite" value=(row.id);
                             button.quiet.danger type="submit" aria-label={ "Withdraw the invite of " (row.made) } { "Withdraw" }
