@@ -145,7 +145,8 @@ fn fresh(signed: &Signed) -> Result<(), holdfast_identity::Error> {
     signed.session.require(Method::Recovery, FRESH)
 }
 
-/// Off to a fresh proof, and back to the form with what was typed in it. Secrets are in none of these forms.
+/// Off to a fresh proof, and back to the form with what was typed in it: secrets are in none of them. The name by which a
+/// deletion is confirmed is typed anew, since names stay out of addresses.
 fn step_up(call: &Call<'_>, route: Route, form: &Form) -> Answer {
     let (path, fields): (_, &[&str]) = match route {
         Route::Invite => ("/admin", &["role", "life", "unit"]),
@@ -154,7 +155,6 @@ fn step_up(call: &Call<'_>, route: Route, form: &Form) -> Answer {
             &["name", "inherits", "idle", "absolute", "sessions"],
         ),
         Route::SetRoles => ("/admin/person", &["role"]),
-        Route::Delete => ("/admin/person", &["name"]),
         _ => ("/admin/person", &[]),
     };
     let mut query = form_urlencoded::Serializer::new(String::new());

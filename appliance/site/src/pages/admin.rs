@@ -146,8 +146,8 @@ pub fn people(shell: &Shell<'_>, people: &People) -> String {
             thead { tr {
                 th scope="col" { "Name" }
                 th scope="col" { "Roles" }
-                th scope="col" { "Joined" }
                 th scope="col" { "Sessions" }
+                th scope="col" { "Joined" }
             } }
             tbody {
                 @for row in &people.people {
@@ -158,8 +158,8 @@ pub fn people(shell: &Shell<'_>, people: &People) -> String {
                             @if !row.enabled { span.tag.danger { "disabled" } }
                         }
                         td { (tags(&row.roles)) }
-                        td { (time(&row.joined)) }
                         td { (row.sessions) }
+                        td { (time(&row.joined)) }
                     }
                 }
             }
@@ -179,7 +179,7 @@ fn invite_fields(form: &InviteForm) -> Markup {
         div.row {
             div {
                 label for="life" { "Good for" }
-                input #life.short name="life" type="text" inputmode="numeric" required maxlength="4" value=(form.life)
+                input #life.count name="life" type="text" inputmode="numeric" required maxlength="4" value=(form.life)
                     aria-describedby="life-help";
             }
             div {
@@ -201,7 +201,6 @@ fn invites(shell: &Shell<'_>, rows: &[InviteRow]) -> Markup {
             caption.sr { "Open invites" }
             thead { tr {
                 th scope="col" { "Roles" }
-                th scope="col" { "Made" }
                 th scope="col" { "Ends" }
                 th scope="col" { span.sr { "Act" } }
             } }
@@ -209,8 +208,7 @@ fn invites(shell: &Shell<'_>, rows: &[InviteRow]) -> Markup {
                 @for row in rows {
                     tr {
                         td { (tags(&row.roles)) }
-                        td { (time(&row.made)) }
-                        td { (time(&row.ends)) }
+                        td { (time(&row.ends)) p.help { "Made " (time(&row.made)) } }
                         td { (form(shell, "/admin/invite/withdraw", &html! {
                             input type="hidden" name="invite" value=(row.id);
                             button.quiet.danger type="submit" aria-label={ "Withdraw the invite of " (row.made) } { "Withdraw" }
@@ -231,7 +229,7 @@ pub fn invited(shell: &Shell<'_>, code: &str, link: &str, life: &str) -> String 
         p { "Send it over a way that only the one you mean can read. Whoever opens it first may join." }
         p.once { code { (link) } }
         h2 { "Or as a code" }
-        p { "To read out or to type at " code { (shell.base) "/join" } "." }
+        p { "To read out, or to type at " code { (link.split('#').next().unwrap_or(link)) } }
         p.once { code { (code) } }
         p.more { a.go href={ (shell.base) "/admin" } { "Back to people" } }
     };
@@ -284,9 +282,11 @@ pub fn person(shell: &Shell<'_>, person: &PersonPage) -> String {
         (form(shell, "/admin/person/delete", &html! {
             (who)
             label for="name" { "Type the name to delete the person" }
-            input #name name="name" type="text" autocomplete="off" autocapitalize="none" spellcheck="false" required maxlength="64"
-                value=(person.typed);
-            div { button.quiet.danger type="submit" { "Delete " (row.name) } }
+            div.beside {
+                input #name name="name" type="text" autocomplete="off" autocapitalize="none" spellcheck="false" required
+                    maxlength="64" value=(person.typed);
+                button.quiet.danger type="submit" { "Delete " (row.name) }
+            }
         }))
         p.more { a href={ (shell.base) "/admin" } { "All people" } }
     };
@@ -333,13 +333,13 @@ fn role_fields(role: &RoleForm) -> Markup {
         p.help #name-help { "Lower-case letters, digits and hyphens. With the name of a role that is there, that one is changed." }
         (choices("Inherits the rights of", "inherits", &role.inherits))
         label for="idle" { "A session ends unused after, in minutes" }
-        input #idle.short name="idle" type="text" inputmode="numeric" required maxlength="8" value=(role.idle);
+        input #idle.count name="idle" type="text" inputmode="numeric" required maxlength="8" value=(role.idle);
         label for="absolute" { "It ends in any case after, in minutes" }
-        input #absolute.short name="absolute" type="text" inputmode="numeric" required maxlength="8" value=(role.absolute)
+        input #absolute.count name="absolute" type="text" inputmode="numeric" required maxlength="8" value=(role.absolute)
             aria-describedby="absolute-help";
         p.help #absolute-help { "720 are 12 hours, 43200 are 30 days." }
         label for="sessions" { "Sessions at the same time" }
-        input #sessions.short name="sessions" type="text" inputmode="numeric" required maxlength="4" value=(role.sessions);
+        input #sessions.count name="sessions" type="text" inputmode="numeric" required maxlength="4" value=(role.sessions);
         p.help { "Limits hold for sessions that begin from now on; rights at once." }
         button.go type="submit" { "Save the role" }
     }

@@ -52,7 +52,7 @@ const tries = {
 const WIDTHS: [(u32, u32); 2] = [(390, 844), (1280, 900)];
 
 /// What browsers trust the appliance's certificate by.
-fn key_of(appliance: &Appliance) -> String {
+pub(super) fn key_of(appliance: &Appliance) -> String {
     let mut stream = connect(appliance.address(), client(&[b"http/1.1"]));
     while stream.conn.is_handshaking() {
         stream.conn.complete_io(&mut stream.sock).unwrap();
@@ -63,8 +63,8 @@ fn key_of(appliance: &Appliance) -> String {
 }
 
 /// A browser in which a person sits.
-struct Seat {
-    browser: Browser,
+pub(super) struct Seat {
+    pub(super) browser: Browser,
     portal: String,
     site: String,
     authenticator: Option<String>,
@@ -72,7 +72,7 @@ struct Seat {
 }
 
 impl Seat {
-    fn new(appliance: &Appliance, key: &str) -> Self {
+    pub(super) fn new(appliance: &Appliance, key: &str) -> Self {
         Self {
             browser: Browser::start_trusting(key),
             portal: format!("https://portal.{}", appliance.authority()),
@@ -83,7 +83,7 @@ impl Seat {
     }
 
     /// Gives the browser a platform authenticator that verifies its user.
-    fn with_authenticator(mut self) -> Self {
+    pub(super) fn with_authenticator(mut self) -> Self {
         self.browser.call("WebAuthn.enable", &json!({}));
         let options = json!({ "options": {
             "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
@@ -103,7 +103,7 @@ impl Seat {
         self.browser.call(method, &set);
     }
 
-    fn at_portal(&mut self, path: &str) {
+    pub(super) fn at_portal(&mut self, path: &str) {
         let url = format!("{}{path}", self.portal);
         self.browser.go(&url);
     }
@@ -113,32 +113,32 @@ impl Seat {
         self.browser.go(&url);
     }
 
-    fn wait_for(&mut self, path: &str) {
+    pub(super) fn wait_for(&mut self, path: &str) {
         let there = format!("location.pathname === '{path}' && document.readyState === 'complete'");
         self.browser.wait(&there);
     }
 
-    fn text(&mut self) -> String {
+    pub(super) fn text(&mut self) -> String {
         let text = self.browser.value("document.body.innerText");
         text.as_str().unwrap().to_owned()
     }
 
     /// Clicks what leads to another page, and waits until it is there.
-    fn press(&mut self, selector: &str) {
+    pub(super) fn press(&mut self, selector: &str) {
         self.browser.value("window.before = true");
         self.browser.click(selector);
         let there = "window.before === undefined && document.readyState === 'complete'";
         self.browser.wait(there);
     }
 
-    fn type_into(&mut self, selector: &str, text: &str) {
+    pub(super) fn type_into(&mut self, selector: &str, text: &str) {
         let focus = format!("document.querySelector({}).focus()", json!(selector));
         self.browser.value(&focus);
         self.browser.keys(text);
     }
 
     /// Takes pictures of the page as it is, whole.
-    fn shoot(&mut self, name: &str) {
+    pub(super) fn shoot(&mut self, name: &str) {
         let Some(folder) = self.shots.clone() else {
             return;
         };
@@ -171,7 +171,7 @@ impl Seat {
     }
 
     /// Joins by a link with the code in its fragment.
-    fn join(&mut self, code: &str, name: &str) {
+    pub(super) fn join(&mut self, code: &str, name: &str) {
         self.at_portal(&format!("/join#{code}"));
         self.browser.wait(&format!(
             "document.forms[0].elements.code.value === '{code}'"
@@ -185,7 +185,7 @@ impl Seat {
         self.wait_for("/account");
     }
 
-    fn violations(&self) -> Vec<&String> {
+    pub(super) fn violations(&self) -> Vec<&String> {
         self.browser.violations.iter().collect()
     }
 }
@@ -197,7 +197,7 @@ fn codes(seat: &mut Seat) -> Vec<String> {
     shown.map(|one| one.as_str().unwrap().to_owned()).collect()
 }
 
-fn appliance(more: &str) -> (Appliance, Vec<String>) {
+pub(super) fn appliance(more: &str) -> (Appliance, Vec<String>) {
     let appliance = Appliance::start_with(more).enrolled();
     let mut files = super::SITE.to_vec();
     files.push(("hostile.html", HOSTILE));

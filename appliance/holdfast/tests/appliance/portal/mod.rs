@@ -7,6 +7,7 @@ mod answers;
 #[path = "../../../../identity/src/authenticator.rs"]
 mod authenticator;
 mod browser;
+mod browser_admin;
 mod client;
 mod guard;
 mod hand_over;

@@ -4,14 +4,17 @@
 //! within, once more who asks for it. An act that has begun is brought to its end when its client goes away: what is committed
 //! must come into memory too.
 
+mod admins;
+mod listed;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_audit::Actor;
 use holdfast_identity::code::Code;
-use holdfast_identity::invites::{self, Invite};
-use holdfast_identity::people::{self, Name, Person};
+use holdfast_identity::invites;
+use holdfast_identity::people::{self, Name};
 use holdfast_identity::roles::{self, Role};
 use holdfast_identity::sessions::{Session, SessionId, Which};
 use holdfast_identity::{Act, Error, PersonId};
@@ -22,13 +25,14 @@ use crate::api;
 use crate::device;
 use crate::identity::{Kernel, actor};
 use crate::pin::Pin;
+use crate::record;
 use crate::rejection::Rejection;
 use crate::request::RequestContext;
 use crate::server::Shared;
 use crate::upkeep::Rotation;
+use admins::{After, has_admin, is_admin};
+pub(crate) use listed::named;
 
-/// The role that governs, as policy names it.
-pub(crate) const ADMIN: &str = "admin";
 /// The shortest life of an invite.
 const SHORTEST: Duration = Duration::from_secs(60);
 /// The shortest limits of a role's sessions: shorter ones would end a session before its first page is read.
@@ -42,16 +46,6 @@ pub(crate) enum By {
     Admin(Arc<Session>),
     /// A device of the operator.
     Device(Pin),
-}
-
-/// All that is listed.
-pub(crate) struct Overview {
-    /// People in order of name, each with the number of sessions that live.
-    pub(crate) people: Vec<(Person, usize)>,
-    /// Invites that are good, the first to end first.
-    pub(crate) invites: Vec<Invite>,
-    /// Roles in order of name.
-    pub(crate) roles: Vec<Role>,
 }
 
 /// An invite that was made. Its code is kept nowhere.
@@ -72,57 +66,6 @@ pub(crate) struct Governor {
 struct Alone {
     _governing: OwnedMutexGuard<()>,
     _enrolment: Option<OwnedMutexGuard<()>>,
-}
-
-/// What would be, for the question who is an admin then.
-enum After<'a> {
-    /// This person cannot sign in.
-    Without(PersonId),
-    /// This person has these roles.
-    Given(PersonId, &'a [String]),
-    /// This role is as it is here.
-    Changed(&'a Role),
-}
-
-impl Shared {
-    /// People, invites and roles.
-    pub(crate) fn overview(&self) -> Result<Overview, Rejection> {
-        let (snapshot, now) = (self.store.snapshot()?, self.moment());
-        let sessions = &self.identity.sessions;
-        let all = people::list(&snapshot)?.into_iter();
-        let mut people: Vec<_> = all
-            .map(|person| {
-                let lives = sessions.count(person.id, now);
-                (person, lives)
-            })
-            .collect();
-        people.sort_by_cached_key(|(person, _)| person.name.as_str().to_lowercase());
-        let mut invites = invites::list(&snapshot)?;
-        invites.retain(|invite| invite.ends > now.wall.unix_millis());
-        invites.sort_by_key(|invite| invite.ends);
-        let roles = roles::list(&snapshot)?;
-        Ok(Overview {
-            people,
-            invites,
-            roles,
-        })
-    }
-
-    /// Where an invite of this code is taken up. The code is in the fragment, which no server sees.
-    pub(crate) fn invite_link(&self, code: &Code) -> zeroize::Zeroizing<String> {
-        let base = self.settings.portal_url();
-        let base = base.trim_end_matches('/');
-        zeroize::Zeroizing::new(format!("{base}/join#{}", code.to_groups().as_str()))
-    }
-}
-
-/// The person of a name as someone typed it.
-pub(crate) fn named(snapshot: &Snapshot, typed: &str) -> Result<PersonId, Rejection> {
-    let name = Name::parse(typed).ok();
-    let found = name.map_or(Ok(None), |name| people::by_name(snapshot, &name))?;
-    found.ok_or_else(|| {
-        Rejection::Refused("Nobody has this name. List the people, and say one of them.".to_owned())
-    })
 }
 
 impl Governor {
@@ -256,6 +199,7 @@ impl Governor {
             if !force {
                 self.keeps_an_admin(&After::Without(id))?;
             }
+            self.begin_new_keys().await?;
             self.out(id, |snapshot, batch| {
                 people::delete(snapshot, batch, &self.act, id)
             })
@@ -396,6 +340,24 @@ impl Governor {
         Ok(())
     }
 
+    /// Has the table of people's keys be due for a new one before a key is removed from it, so that a power cut right after
+    /// the removal does not keep the old one. Where it cannot begin, the removal goes on: it is asked for again after that.
+    async fn begin_new_keys(&self) -> Result<(), Rejection> {
+        let store = self.shared.store.clone();
+        let begun = tokio::task::spawn_blocking(move || store.begin_rotation(people::KEYS.name()));
+        let begun = begun
+            .await
+            .map_err(|error| Rejection::Internal(error.to_string()))?;
+        if let Err(error) = begun {
+            record::note(
+                &self.shared.records,
+                "key-rotation-not-begun",
+                &error.to_string(),
+            );
+        }
+        Ok(())
+    }
+
     /// These roles, if there are any and all of them exist.
     fn known(&self, given: Vec<String>) -> Result<Vec<String>, Rejection> {
         if given.is_empty() {
@@ -439,42 +401,4 @@ impl Governor {
         };
         Err(Rejection::Conflict(why.to_owned()))
     }
-}
-
-/// Whether someone who may sign in governs: now, or after a change.
-fn has_admin(snapshot: &Snapshot, after: Option<&After<'_>>) -> Result<bool, Error> {
-    for person in people::list(snapshot)? {
-        let mut held = person.roles.as_slice();
-        let mut enabled = person.enabled;
-        let mut changed = None;
-        match after {
-            Some(After::Without(id)) => enabled &= *id != person.id,
-            Some(After::Given(id, given)) if *id == person.id => held = given,
-            Some(After::Changed(role)) => changed = Some(*role),
-            Some(After::Given(..)) | None => {}
-        }
-        if enabled && is_admin(snapshot, held, changed)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// Whether these roles are an admin's, by themselves or by what they inherit; with a role as it would be.
-fn is_admin(snapshot: &Snapshot, held: &[String], changed: Option<&Role>) -> Result<bool, Error> {
-    let mut seen = BTreeSet::new();
-    let mut left = held.to_vec();
-    while let Some(name) = left.pop() {
-        if name == ADMIN {
-            return Ok(true);
-        }
-        if !seen.insert(name.clone()) {
-            continue;
-        }
-        match changed.filter(|role| role.name == name) {
-            Some(role) => left.extend(role.inherits.iter().cloned()),
-            None => left.extend(roles::find(snapshot, &name)?.inherits),
-        }
-    }
-    Ok(false)
 }
