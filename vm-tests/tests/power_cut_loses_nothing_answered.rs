@@ -107,8 +107,8 @@ fn later(lab: &Lab, before: &Recorded, device: &Device) -> Recorded {
 /// Sectors of the least write that is taken for content.
 const LEAST: u64 = 128;
 
-/// Writes of content of one push that are left out in turn. A page of the engine is up to twice as long as what it holds, and what stands
-/// behind that looks like content as well: not each of these writes is missed by anybody.
+/// Writes of content of one push that are left out in turn. A page into which a neighbour comes later is written again elsewhere, and
+/// nobody misses the first write of it then.
 const CANDIDATES: usize = 8;
 
 /// Disks that no honest medium would leave, each with the operation that it breaks: for each answered operation one without it, and for
