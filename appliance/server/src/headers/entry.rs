@@ -103,6 +103,7 @@ fn list(headers: &mut HeaderMap, name: HeaderName, text: HeaderValue, rights: Pa
         | "etag"
         | "vary"
         | "date"
+        | "service-worker-allowed"
         | "last-modified"
         | "x-content-type-options" => {}
         _ => {
