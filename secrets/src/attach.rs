@@ -59,8 +59,10 @@ impl KeyRing {
     /// Opens the key file at `path`, or makes it, and uses its keys from now on. Returns its name for itself, which the
     /// store must keep.
     ///
-    /// A root key that is to be the next gets its slot. If the newest root key has opened its slot and no next one was
-    /// given, the slots of older root keys go. A ring that has this key file already goes on with it.
+    /// A root key that is to be the next gets its slot, and so does one that opens none but came with something that does. If
+    /// the newest root key has opened a slot that was there before and no next one was given, the slots of older root keys
+    /// go: never at the start that made the newer slot, so that a wrong root key beside a right passphrase costs nothing. A
+    /// ring that has this key file already goes on with it.
     ///
     /// # Errors
     /// [`Error::KeyFileMissing`], [`Error::KeyFileForeign`], [`Error::NoSlot`] and the others of the key file.
@@ -113,6 +115,7 @@ impl KeyRing {
             }
             _ => {}
         }
+        let known: Vec<u32> = file.slots().iter().map(|slot| slot.id).collect();
         for provider in &providers.all {
             // A root key that opens no slot came with something that does: it is the one from now on.
             if provider.kind() == Kind::Credential {
@@ -123,7 +126,8 @@ impl KeyRing {
             file.add_slot(next)?;
         } else {
             let newest = file.slots().iter().rev().find(|slot| is_credential(slot));
-            if let Some(newest) = newest.filter(|slot| file.is_open(slot)).map(|slot| slot.id) {
+            let proven = |slot: &&Slot| file.is_open(slot) && known.contains(&slot.id);
+            if let Some(newest) = newest.filter(proven).map(|slot| slot.id) {
                 file.remove_slots(&tables, |slot| is_credential(slot) && slot.id != newest)?;
             }
         }

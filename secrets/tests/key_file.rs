@@ -202,10 +202,18 @@ fn recovery_key_opens_when_the_root_key_is_lost() {
     );
     ring_of.attach(&path, Belongs::To(&id)).unwrap();
     assert!(opens(&ring_of, &sealed));
-    assert_eq!(kinds(&ring_of), [Kind::Recovery, Kind::Credential]);
-    assert!(!ring_of.status().master_due);
+    // The lost one keeps its place until the new one has opened its own: this one could be a mistake.
+    let three = [Kind::Credential, Kind::Recovery, Kind::Credential];
+    assert_eq!(kinds(&ring_of), three);
+    drop(ring_of);
+    let mistaken = attached(ring(1), &path, &id);
+    assert_eq!(kinds(&mistaken), three);
+    drop(mistaken);
     // From now on the new root key is enough, and the lost one opens nothing.
-    assert!(opens(&attached(ring(3), &path, &id), &sealed));
+    let new = attached(ring(3), &path, &id);
+    assert!(opens(&new, &sealed));
+    assert_eq!(kinds(&new), [Kind::Recovery, Kind::Credential]);
+    assert!(new.status().master_due, "the recovery key is not at hand");
     assert!(ring(1).attach(&path, Belongs::To(&id)).is_err());
 }
 
@@ -281,6 +289,27 @@ fn destroyed_keys_open_nothing_for_anyone() {
     assert!(std::fs::read(&path).unwrap().iter().all(|byte| *byte == 0));
     let again = ring(1).attach(&path, Belongs::To(&id));
     assert!(matches!(again, Err(Error::KeysDestroyed)));
+}
+
+#[test]
+fn a_destruction_that_was_cut_off_is_ended_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.keys");
+    let first = ring(1);
+    let (id, _) = made(&path, &first);
+    drop(first);
+    let whole = std::fs::read(&path).unwrap();
+    for at in [0, whole.len() / 2] {
+        // The first of the marks is there, and all keys still are in the other region.
+        let mut begun = whole.clone();
+        begun[at..at + 16].copy_from_slice(b"holdfast ends 1\n");
+        std::fs::write(&path, &begun).unwrap();
+        assert!(matches!(locked(&path), Err(Error::KeysDestroyed)));
+        assert_eq!(std::fs::read(&path).unwrap(), begun, "it only reads");
+        let again = ring(1).attach(&path, Belongs::To(&id));
+        assert!(matches!(again, Err(Error::KeysDestroyed)), "{again:?}");
+        assert!(std::fs::read(&path).unwrap().iter().all(|byte| *byte == 0));
+    }
 }
 
 #[test]

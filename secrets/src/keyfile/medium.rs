@@ -12,8 +12,10 @@
 //! The file is as long as two regions from the beginning, and is opened once, before the sandbox. A new generation goes to
 //! the region that is not whole or holds the older one, is flushed, and then goes to the other region too: so a crash leaves
 //! one of them whole, also after a failure before, and when a write has returned, nothing of the generation before is in the
-//! file any more. What that means on a medium:
-//! docs/keys.md.
+//! file any more. What that means on a medium: docs/keys.md.
+//!
+//! A destruction first puts `holdfast ends 1\n` at the head of each region, in one sector, and flushes: from there on nobody
+//! opens the file, and whoever finds the mark goes on overwriting. The marks go last.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -25,6 +27,10 @@ use sha2::{Digest, Sha256};
 /// Length of a region in bytes.
 pub(super) const REGION: usize = 64 << 10;
 const MAGIC: &[u8; 16] = b"holdfast keys 1\n";
+/// What stands at the head of a region while the file is being destroyed.
+const ENDS: &[u8; 16] = b"holdfast ends 1\n";
+/// What a medium writes whole or not at all.
+const SECTOR: usize = 512;
 const HASH: usize = 32;
 const FIXED: usize = 28 + HASH;
 
@@ -129,12 +135,43 @@ impl Medium {
         }
     }
 
-    /// Overwrites both regions with zeros.
-    pub(super) fn erase(&self) -> io::Result<()> {
+    /// Whether a destruction began and did not come to its end: one mark is enough.
+    pub(super) fn is_ending(&self) -> io::Result<bool> {
+        let mut head = [0; ENDS.len()];
         for index in 0..2 {
-            self.file.write_all_at(&vec![0; REGION], offset(index))?;
+            match self.file.read_exact_at(&mut head, offset(index)) {
+                Ok(()) if head == *ENDS => return Ok(true),
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+                Err(error) => return Err(error),
+            }
         }
-        self.file.sync_data()
+        Ok(false)
+    }
+
+    /// Overwrites both regions with zeros, so that a stop at any point leaves the file as it was or marked for what is left.
+    pub(super) fn erase(&self) -> io::Result<()> {
+        self.erase_by(|bytes, at| {
+            self.file.write_all_at(bytes, at)?;
+            self.file.sync_data()
+        })
+    }
+
+    fn erase_by(&self, mut write: impl FnMut(&[u8], u64) -> io::Result<()>) -> io::Result<()> {
+        let mut mark = vec![0; SECTOR];
+        mark.splice(..ENDS.len(), ENDS.iter().copied());
+        let rest = vec![0; REGION.saturating_sub(SECTOR)];
+        for index in 0..2 {
+            write(&mark, offset(index))?;
+        }
+        for index in 0..2 {
+            let behind = offset(index).saturating_add(mark.len() as u64);
+            write(&rest, behind)?;
+        }
+        for index in 0..2 {
+            write(&vec![0; SECTOR], offset(index))?;
+        }
+        Ok(())
     }
 }
 
@@ -201,5 +238,41 @@ mod tests {
         }
         medium.write(&of(9)).unwrap();
         assert!(medium.holds_twice(&of(9)).unwrap());
+    }
+
+    #[test]
+    fn a_destruction_that_is_cut_off_leaves_the_file_as_it_was_or_marked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.keys");
+        let written = Written {
+            generation: 1,
+            content: vec![7; 2000],
+        };
+        // Each write ends whole, not at all, or after its first sector.
+        for writes in 0..6 {
+            for sectors in [0, 1, 200] {
+                let medium = Medium::create(&path, &written).unwrap();
+                let mut left = writes;
+                let cut = medium.erase_by(|bytes, at| {
+                    if left == 0 {
+                        let some = bytes.len().min(SECTOR * sectors);
+                        medium.file.write_all_at(bytes.get(..some).unwrap(), at)?;
+                        return Err(io::Error::other("the power is cut"));
+                    }
+                    left -= 1;
+                    medium.file.write_all_at(bytes, at)
+                });
+                assert!(cut.is_err());
+                let begun = writes > 0 || sectors > 0;
+                let (ending, erased) = (medium.is_ending().unwrap(), medium.is_erased().unwrap());
+                assert_eq!(ending || erased, begun, "{writes} {sectors}");
+                // Only a file that nothing has been done to opens.
+                assert_eq!(medium.holds_twice(&written).unwrap(), !begun);
+                if ending {
+                    medium.erase().unwrap();
+                    assert!(medium.is_erased().unwrap() && !medium.is_ending().unwrap());
+                }
+            }
+        }
     }
 }

@@ -96,13 +96,18 @@ impl KeyFile {
     ///
     /// # Errors
     /// [`Error::KeyFileDamaged`] if no region is whole or it was altered, [`Error::NoSlot`] if no provider opens a slot,
-    /// [`Error::KeyFile`] when the system refuses.
+    /// [`Error::KeysDestroyed`], [`Error::KeyFile`] when the system refuses.
     pub(crate) fn open(
         path: &Path,
         providers: &[Box<dyn RootKeyProvider>],
     ) -> Result<(Self, Tables), Error> {
         let io = |error: std::io::Error| failed(path, &error);
         let medium = Medium::open(path).map_err(io)?;
+        // A destruction that was cut off is ended before anything else is done.
+        if medium.is_ending().map_err(io)? {
+            medium.erase().map_err(io)?;
+            return Err(Error::KeysDestroyed);
+        }
         let newest = newest(&medium, io)?;
         let (content, body, code) = Content::parse(&newest.content)?;
         let mut secrets = BTreeMap::new();
@@ -302,6 +307,9 @@ impl TableKeys {
 
 /// The newest generation that is whole; `io` makes an error of the system's.
 fn newest(medium: &Medium, io: impl Fn(std::io::Error) -> Error) -> Result<Written, Error> {
+    if medium.is_ending().map_err(&io)? {
+        return Err(Error::KeysDestroyed);
+    }
     match medium.read().map_err(&io)?.into_iter().next() {
         Some(newest) => Ok(newest),
         None if medium.is_erased().map_err(&io)? => Err(Error::KeysDestroyed),

@@ -132,15 +132,26 @@ pub(crate) async fn destroy(
         if let Err(error) = shared.store.commit(batch).await {
             record::lost(&shared.records, &event, &error);
         }
-        record::note(&shared.records, "keys-destroyed", &format!("by {by}"));
         let store = shared.store.clone();
         let destroyed = blocking(move || store.keys().destroy()).await?;
+        match &destroyed {
+            Ok(()) => record::note(&shared.records, "keys-destroyed", &format!("by {by}")),
+            Err(error) => {
+                let why = format!("by {by}: {error}");
+                record::note(&shared.records, "keys-not-destroyed", &why);
+            }
+        }
         tokio::spawn(async move {
             tokio::time::sleep(LAST_WORDS).await;
             let error = shared.store.keys_destroyed();
             shared.fatal.send_replace(Some(error));
         });
-        destroyed.map_err(|error| Rejection::Internal(error.to_string()))
+        destroyed.map_err(|error| {
+            Rejection::Conflict(format!(
+                "The keys were not overwritten to the end: {error}. The server stops now; its next start goes on with it, if \
+                 it had begun. Where the disk is broken, destroy the root key as well."
+            ))
+        })
     })
     .await?;
     super::json(&DestructionAnswer { destroyed: site })
