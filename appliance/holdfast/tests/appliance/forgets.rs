@@ -20,15 +20,28 @@ use crate::web::{browser, connect};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The memory of a process that is not dumpable is root's; `None` to others.
-fn memory(id: u32) -> Option<File> {
+pub(crate) fn memory(id: u32) -> Option<File> {
     match File::open(format!("/proc/{id}/mem")) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => None,
         opened => Some(opened.unwrap()),
     }
 }
 
+/// Searches until none of these is there any more, or for as long as connections that have ended may hold what they had.
+pub(crate) fn is_forgotten(id: u32, secrets: &[(&str, Vec<u8>)]) {
+    let begun = Instant::now();
+    loop {
+        let left = found(id, secrets);
+        if left.is_empty() {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "still in memory: {left:?}");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
 /// Which of these are in the memory that the process can write.
-fn found<'n>(id: u32, secrets: &[(&'n str, Vec<u8>)]) -> Vec<&'n str> {
+pub(crate) fn found<'n>(id: u32, secrets: &[(&'n str, Vec<u8>)]) -> Vec<&'n str> {
     let memory = memory(id).unwrap();
     let maps = BufReader::new(File::open(format!("/proc/{id}/maps")).unwrap());
     let (mut found, mut searched) = (Vec::new(), 0);
@@ -100,15 +113,7 @@ fn erased_secrets_are_nowhere_in_the_memory_of_the_serving_process() {
             der.secret_pkcs8_der()[36..68].to_vec(),
         ),
     ];
-    let begun = Instant::now();
-    loop {
-        let left = found(appliance.id(), &secrets);
-        if left.is_empty() {
-            break;
-        }
-        assert!(begun.elapsed() < PATIENCE, "still in memory: {left:?}");
-        std::thread::sleep(Duration::from_millis(500));
-    }
+    is_forgotten(appliance.id(), &secrets);
     // The search finds what is there.
     let pin = [("authority", appliance.authority().into_bytes())];
     assert_eq!(found(appliance.id(), &pin), ["authority"]);

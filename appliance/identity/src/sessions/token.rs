@@ -7,19 +7,22 @@ use zeroize::Zeroizing;
 
 use crate::{Error, Random};
 
-/// 256 random bits. `Debug` shows nothing; only [`Token::to_text`] writes it out, for the cookie.
+/// 256 random bits. `Debug` shows nothing; only [`Token::to_text`] writes it out, for the cookie. In a box, since a value that
+/// is moved leaves its bytes behind on the stack.
 #[derive(Clone)]
-pub struct Token(Zeroizing<[u8; 32]>);
+pub struct Token(Box<Zeroizing<[u8; 32]>>);
 
 impl Token {
     pub(crate) fn fresh(random: &impl Random) -> Result<Self, Error> {
-        Ok(Self(Zeroizing::new(random.array()?)))
+        let mut token = Self(Box::default());
+        random.fill(token.0.as_mut_slice())?;
+        Ok(token)
     }
 
     /// Reads what [`Token::to_text`] writes, and nothing else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let mut bytes = Zeroizing::new([0; 32]);
+        let mut bytes: Box<Zeroizing<[u8; 32]>> = Box::default();
         if text.len() != 43 {
             return None;
         }
@@ -34,11 +37,11 @@ impl Token {
     /// 43 characters of base64url (RFC 4648, section 5).
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
-        Zeroizing::new(BASE64URL_NOPAD.encode(&*self.0))
+        Zeroizing::new(BASE64URL_NOPAD.encode(self.0.as_slice()))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &*self.0
+        self.0.as_slice()
     }
 }
 

@@ -12,7 +12,7 @@ use super::person::Person;
 use crate::web::Answer;
 
 /// What stands in a page between two texts, each time.
-fn between(page: &Answer, before: &str, after: &str) -> Vec<String> {
+pub(super) fn between(page: &Answer, before: &str, after: &str) -> Vec<String> {
     let text = page.text();
     let parts = text.split(before).skip(1);
     parts

@@ -9,6 +9,7 @@ mod authenticator;
 mod browser;
 mod browser_admin;
 mod client;
+mod forgets;
 mod guard;
 mod hand_over;
 mod invite;
