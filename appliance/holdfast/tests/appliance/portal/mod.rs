@@ -10,6 +10,7 @@ mod browser;
 mod browser_admin;
 mod client;
 mod guard;
+mod guesses;
 mod hand_over;
 mod invite;
 mod person;
