@@ -42,7 +42,7 @@
 //! | `passkey-owners` | keyed hash of the credential's id | whose it is |
 //! | `recovery-codes` | random number | keyed hashes of the codes that are left, sealed under the person's own key |
 //! | `passwords` | random number | salt and hash, sealed under the person's own key |
-//! | `totp` | random number | secret and last step used, sealed under the person's own key |
+//! | `totp` | random number | secret, last step used, and wrong codes since, sealed under the person's own key |
 //! | `identity-keys` | hashed | the secrets of keyed hashes |
 //!
 //! # Erasure

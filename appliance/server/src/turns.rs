@@ -128,13 +128,14 @@ mod tests {
             let first = begin(peer(1), Box::new(move || wait.recv().unwrap()));
             let second = begin(peer(1), Box::new(|| ()));
             tokio::time::sleep(Duration::from_millis(20)).await;
-            let third = turns.take(peer(1), || ()).await;
-            assert!(matches!(third, Err(Rejection::Busy)), "it has its two");
+            let soon = |peer| tokio::time::timeout(Duration::from_secs(1), turns.take(peer, || ()));
+            let third = soon(peer(1)).await;
+            assert!(matches!(third, Ok(Err(Rejection::Busy))), "it has its two");
             let other = begin(peer(2), Box::new(|| ()));
             let left = begin(peer(3), Box::new(|| ()));
             tokio::time::sleep(Duration::from_millis(20)).await;
-            let full = turns.take(peer(4), || ()).await;
-            assert!(matches!(full, Err(Rejection::Busy)), "all have theirs");
+            let full = soon(peer(4)).await;
+            assert!(matches!(full, Ok(Err(Rejection::Busy))), "all have theirs");
             // Who leaves gives the place to another.
             left.abort();
             assert!(left.await.is_err());
