@@ -263,6 +263,14 @@ pub fn standing(snapshot: &Snapshot, person: PersonId) -> Result<Standing, Error
     Ok(found.map_or(Standing::None, |(generator, ..)| generator.standing()))
 }
 
+/// Whether there is a generator that was confirmed, whether it is good or not.
+///
+/// # Errors
+/// [`Error::Sealed`], [`Error::Store`].
+pub fn is_set_up(snapshot: &Snapshot, person: PersonId) -> Result<bool, Error> {
+    Ok(standing(snapshot, person)? != Standing::None)
+}
+
 /// Removes the generator. The caller has asked for a fresh sign-in.
 ///
 /// # Errors

@@ -42,6 +42,7 @@ mod stall;
 mod tls;
 mod turns;
 mod upkeep;
+mod worker;
 
 /// For the fuzz targets alone.
 #[doc(hidden)]

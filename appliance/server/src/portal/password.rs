@@ -3,8 +3,7 @@
 use holdfast_identity::limits::Tried;
 use holdfast_identity::people::{self, Name};
 use holdfast_identity::sessions::Method;
-use holdfast_identity::totp::{self, Standing};
-use holdfast_identity::{Error, passwords};
+use holdfast_identity::{Error, passwords, totp};
 use holdfast_site::pages;
 use holdfast_store::Batch;
 use http::StatusCode;
@@ -67,7 +66,7 @@ pub(super) async fn sign_in(call: &Call<'_>, form: &Form) -> Answer {
     };
     let act = &one.act;
     let pending = one.sign_in(call, act, |snapshot, batch| {
-        if totp::standing(snapshot, person)? == Standing::None {
+        if !totp::is_set_up(snapshot, person)? {
             return Ok(Method::Password);
         }
         let checked = totp::check(snapshot, batch, act, &Kernel, person, form.get("code"));

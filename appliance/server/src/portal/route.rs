@@ -160,6 +160,8 @@ impl Route {
     /// The methods that it knows.
     pub(crate) fn methods(self) -> &'static str {
         match ROUTES.iter().find(|(_, route, _)| *route == self) {
+            // It makes a code.
+            Some((_, Self::SignIn(SignIn::HandOver), _)) => "GET, OPTIONS",
             Some((.., true)) => "POST, OPTIONS",
             Some((.., false)) => "GET, HEAD, OPTIONS",
             None => "GET, HEAD, POST, OPTIONS",
