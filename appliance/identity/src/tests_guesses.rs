@@ -202,6 +202,25 @@ fn of_two_codes_at_once_one_is_looked_at() {
 }
 
 #[test]
+fn a_password_meets_a_generator_that_is_set_up_at_the_same_moment() {
+    let world = World::new();
+    let ada = person(&world, "Ada");
+    let act = world.act(60);
+    let demand = |batch: &mut Batch, typed: &str| {
+        let snapshot = world.store.snapshot().unwrap();
+        totp::demand(&snapshot, batch, &act, &Kernel, ada, typed)
+    };
+    let mut before = Batch::new();
+    assert!(!demand(&mut before, "").unwrap());
+    let code = generator(&world, ada, Algorithm::Sha1);
+    let begun = world.store.commit_blocking(before);
+    assert!(begun.unwrap_err().is_conflict(), "it is there now");
+    let refused = demand(&mut Batch::new(), "");
+    assert!(matches!(refused, Err(Error::Recorded)));
+    assert!(demand(&mut Batch::new(), &code(60)).unwrap());
+}
+
+#[test]
 fn a_generator_outlives_a_hundred_wrong_codes_and_no_more() {
     let world = World::new();
     let ada = person(&world, "Ada");

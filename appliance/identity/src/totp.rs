@@ -254,6 +254,29 @@ pub fn check(
     Err(Error::Recorded)
 }
 
+/// The second factor of who signs in by a password: the code, if there is a generator, good or not; else the batch refuses if
+/// one is set up meanwhile. Tells whether there is one.
+///
+/// # Errors
+/// As [`check`].
+pub fn demand(
+    snapshot: &Snapshot,
+    batch: &mut Batch,
+    act: &Act,
+    random: &impl Random,
+    person: PersonId,
+    typed: &str,
+) -> Result<bool, Error> {
+    if is_set_up(snapshot, person)? {
+        return check(snapshot, batch, act, random, person, typed).map(|()| true);
+    }
+    match read(snapshot, person)? {
+        Some((.., revision)) => batch.expect_revision(Stored::TABLE, person.as_bytes(), revision),
+        None => batch.expect_absent(Stored::TABLE, person.as_bytes()),
+    };
+    Ok(false)
+}
+
 /// How the person's generator stands.
 ///
 /// # Errors

@@ -66,16 +66,15 @@ pub(super) async fn sign_in(call: &Call<'_>, form: &Form) -> Answer {
     };
     let act = &one.act;
     let pending = one.sign_in(call, act, |snapshot, batch| {
-        if !totp::is_set_up(snapshot, person)? {
-            return Ok(Method::Password);
-        }
-        let checked = totp::check(snapshot, batch, act, &Kernel, person, form.get("code"));
-        checked.map_err(|error| match error {
+        let code = form.get("code");
+        let demanded = totp::demand(snapshot, batch, act, &Kernel, person, code);
+        match demanded {
+            Ok(true) => Ok(Method::PasswordTotp),
+            Ok(false) => Ok(Method::Password),
             // That it has to wait would tell that the password is right.
-            Error::Wait(_) => Error::Refused,
-            error => error,
-        })?;
-        Ok(Method::PasswordTotp)
+            Err(Error::Wait(_)) => Err(Error::Refused),
+            Err(error) => Err(error),
+        }
     });
     match pending.await {
         Ok(pending) => {
