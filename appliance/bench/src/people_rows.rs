@@ -13,7 +13,7 @@
 use std::time::{Duration, Instant};
 
 use holdfast_audit::{Actor, Timestamp};
-use holdfast_identity::passkeys::{Answer, Binding, How, Passkeys};
+use holdfast_identity::passkeys::{Answer, Binding, Browser, How, Passkeys};
 use holdfast_identity::people::Name;
 use holdfast_identity::roles::{self, Limits, Role};
 use holdfast_identity::sessions::{Method, New, Pending, Sessions, Token};
@@ -113,7 +113,8 @@ impl Portal {
             let typed = Name::parse(&name)?;
             let snapshot = self.store.snapshot()?;
             let (passkeys, binding) = (&self.passkeys, &self.binding);
-            let begun = passkeys.begin_join(&snapshot, &Kernel, binding, now()?, &code, &typed)?;
+            let begun =
+                passkeys.begin_join(&snapshot, &Kernel, browser(binding), now()?, &code, &typed)?;
             let mut authenticator = Authenticator::new(format!("credential {number}").as_bytes());
             let body = authenticator.create(&begun.options, &Wrong::default());
             let answer = Answer {
@@ -145,7 +146,13 @@ impl Portal {
             for _ in &*people {
                 let (binding, now) = (&self.binding, now()?);
                 let passkeys = &self.passkeys;
-                all.push(passkeys.begin_sign_in(&snapshot, &Kernel, binding, now, How::Button)?);
+                all.push(passkeys.begin_sign_in(
+                    &snapshot,
+                    &Kernel,
+                    browser(binding),
+                    now,
+                    How::Button,
+                )?);
             }
             spent = spent.saturating_add(begun.elapsed());
             let pairs = people.iter_mut().zip(&all);
@@ -226,7 +233,7 @@ impl Portal {
                 for (typed, times) in [(&one.name, &mut known), (&other, &mut unknown)] {
                     let (begun, how) = (Instant::now(), How::Name(typed));
                     let (passkeys, binding) = (&self.passkeys, &self.binding);
-                    passkeys.begin_sign_in(&snapshot, &Kernel, binding, now()?, how)?;
+                    passkeys.begin_sign_in(&snapshot, &Kernel, browser(binding), now()?, how)?;
                     times.push(begun.elapsed().as_secs_f64() * 1e6);
                 }
             }
@@ -280,6 +287,14 @@ impl Portal {
         }
         let name = format!("people: look-up of a session among {made}, µs");
         rows.add(Row::alone(&name, each))
+    }
+}
+
+/// All sign in from one network.
+fn browser(binding: &Binding) -> Browser<'_> {
+    Browser {
+        binding,
+        from: [192, 0, 2, 1].into(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use holdfast_audit::{Actor, Event, Kind, Outcome, Timestamp};
 use holdfast_store::Batch;
 
-use crate::Error;
+use crate::{Error, PersonId};
 
 /// A point in time, by both clocks.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +47,15 @@ pub struct Act {
 }
 
 impl Act {
+    /// Adds that a proof was refused: of this person, or of a name that nobody has.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the event cannot be encoded.
+    pub fn refused(&self, batch: &mut Batch, whose: Option<PersonId>) -> Result<(), Error> {
+        let whose = whose.map(|person| person.to_string()).unwrap_or_default();
+        self.record(batch, Kind::SignInRefused, whose, Outcome::Refused)
+    }
+
     /// Adds the event of this act to its batch. `resource` names no one: a person is there by number.
     pub(crate) fn record(
         &self,

@@ -16,7 +16,7 @@
 //! |---|---|
 //! | start | `Passkeys::open`, `Sessions::open`, `Recovery::open`, `Failures::open`; commit before the first request |
 //! | join | `Passkeys::begin_join`; then `finish_join`, commit, and a sign-in |
-//! | sign in | `Failures::check`, `Passkeys::begin_sign_in`; then `prove`, `record` and `Sessions::begin`, commit, `admit` |
+//! | sign in | `Failures::check`, `Passkeys::begin_sign_in`; then `Failures::count`, `prove`, `record` and `Sessions::begin`, commit, `admit` |
 //! | second factor | `totp::check` and `Sessions::renew` with [`sessions::Method::PasskeyTotp`], commit, `admit` |
 //! | step-up | `begin_sign_in` with [`passkeys::How::Person`]; `prove`, `record`, `Sessions::renew`, commit, `admit` |
 //! | each request | `Sessions::find`; a stream also waits for `Session::ended` and a timer of `Session::remaining` |
@@ -26,8 +26,7 @@
 //!
 //! # What is not here
 //!
-//! Attestation; rates of networks and of all together, which the server has for its routes. A recovery code is asked
-//! for together with a name, and unknown names take less work there than known ones: let `Failures` stand before it.
+//! Attestation; rates of networks and of all together, which the server has for its routes.
 //!
 //! # Where what is kept
 //!
@@ -43,7 +42,7 @@
 //! | `passkey-owners` | keyed hash of the credential's id | whose it is |
 //! | `recovery-codes` | random number | keyed hashes of the codes that are left, sealed under the person's own key |
 //! | `passwords` | random number | salt and hash, sealed under the person's own key |
-//! | `totp` | random number | secret and last step used, sealed under the person's own key |
+//! | `totp` | random number | secret, last step used, and wrong codes since, sealed under the person's own key |
 //! | `identity-keys` | hashed | the secrets of keyed hashes |
 //!
 //! # Erasure
@@ -60,6 +59,7 @@ mod error;
 pub mod handover;
 pub mod invites;
 pub mod limits;
+mod network;
 pub mod passkeys;
 pub mod passwords;
 pub mod people;
@@ -98,6 +98,9 @@ mod tests_defence;
     clippy::indexing_slicing
 )]
 mod tests_factors;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
+mod tests_guesses;
 #[cfg(test)]
 #[allow(
     clippy::unwrap_used,

@@ -37,9 +37,14 @@ impl PersonKey {
         random: &impl Random,
         batch: &mut Batch,
     ) -> Result<Self, Error> {
-        let key = Self(random.array()?);
+        let key = Self::fresh(random)?;
         batch.put(person.as_bytes(), &key)?;
         Ok(key)
+    }
+
+    /// A new key, of nobody.
+    pub(crate) fn fresh(random: &impl Random) -> Result<Self, Error> {
+        Ok(Self(random.array()?))
     }
 
     pub(crate) fn find(snapshot: &Snapshot, person: PersonId) -> Result<Self, Error> {

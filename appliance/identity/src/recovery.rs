@@ -1,14 +1,17 @@
 //! Recovery codes: ten codes, shown once, each good for one sign-in.
 //!
 //! A code has 130 random bits, so a keyed hash suffices: there is nothing to guess that a slow hash would protect.
+//!
+//! To use one takes the same work for a name that nobody has, and for who has none left: there are codes of nobody for them,
+//! which are made anew in memory with each start.
 
-use holdfast_audit::{Kind, Outcome};
-use holdfast_store::{Batch, Record, Revision, Snapshot, Table};
+use holdfast_audit::Kind;
+use holdfast_store::{Batch, Record, Snapshot, Table};
 use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::code::Code;
-use crate::people::PersonId;
+use crate::people::{self, PersonId};
 use crate::personal::{PersonKey, Personal};
 use crate::secrets::{Keyed, Secret};
 use crate::{Act, Error, Random};
@@ -20,6 +23,13 @@ const PLACE: &str = "recovery codes";
 /// Recovery codes of everybody.
 pub struct Recovery {
     secret: Secret,
+    decoy: Decoy,
+}
+
+/// Codes that nobody was shown.
+struct Decoy {
+    key: PersonKey,
+    hashes: Personal,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,7 +53,8 @@ impl Recovery {
         random: &impl Random,
     ) -> Result<Self, Error> {
         let secret = Secret::load(snapshot, batch, random, "recovery codes")?;
-        Ok(Self { secret })
+        let decoy = Decoy::make(random)?;
+        Ok(Self { secret, decoy })
     }
 
     /// Makes ten codes in place of those before. The caller has asked for a fresh sign-in.
@@ -71,7 +82,7 @@ impl Recovery {
         Ok(codes)
     }
 
-    /// Uses a code up. All hashes are compared, whichever fits.
+    /// Uses a code up: of this person, or of nobody if the name is unknown. All hashes are compared, whichever fits.
     ///
     /// # Errors
     /// [`Error::Recorded`] if it is none of theirs: commit the batch and refuse. [`Error::Store`].
@@ -81,35 +92,54 @@ impl Recovery {
         batch: &mut Batch,
         act: &Act,
         random: &impl Random,
-        person: PersonId,
+        person: Option<PersonId>,
         code: &Code,
     ) -> Result<(), Error> {
-        let hash = self.hash(person, code);
-        let found = read(snapshot, person)?;
+        let of = person.unwrap_or(people::NOBODY);
+        let hash = self.hash(of, code);
+        #[cfg(test)]
+        crate::work::looks();
+        let stored = snapshot.find_versioned::<Stored>(of.as_bytes())?;
+        let key = match PersonKey::find(snapshot, of) {
+            Err(Error::NoPerson) => None,
+            found => Some(found?),
+        };
+        let theirs = person.and(stored).zip(key);
+        let (owner, opens, sealed) = match &theirs {
+            Some((stored, key)) => (of, key, &stored.record.hashes),
+            None => (people::NOBODY, &self.decoy.key, &self.decoy.hashes),
+        };
+        let hashes: Vec<Keyed> = opens.open(owner, PLACE, sealed)?;
         let mut good = Choice::from(0);
-        let (mut left, mut known) = (Vec::new(), None);
-        if let Some((hashes, key, revision)) = found {
-            for other in hashes {
-                let same = other.ct_eq(&hash);
-                good |= same;
-                if !bool::from(same) {
-                    left.push(other);
-                }
+        let mut left = Vec::with_capacity(CODES);
+        for other in hashes {
+            let same = other.ct_eq(&hash);
+            good |= same;
+            if !bool::from(same) {
+                left.push(other);
             }
-            known = Some((key, revision));
         }
-        let (true, Some((key, revision))) = (bool::from(good), known) else {
-            let who = person.to_string();
-            act.record(batch, Kind::SignInRefused, who, Outcome::Refused)?;
+        let (true, Some((stored, key))) = (bool::from(good), theirs) else {
+            act.refused(batch, person)?;
             return Err(Error::Recorded);
         };
-        batch.expect_revision(Stored::TABLE, person.as_bytes(), revision);
-        put(batch, &key, random, person, &left)?;
-        act.done(batch, Kind::RecoveryCodeUsed, person.to_string())
+        batch.expect_revision(Stored::TABLE, of.as_bytes(), stored.revision);
+        put(batch, &key, random, of, &left)?;
+        act.done(batch, Kind::RecoveryCodeUsed, of.to_string())
     }
 
     fn hash(&self, person: PersonId, code: &Code) -> Keyed {
         self.secret.hash(&[person.as_bytes(), code.as_bytes()])
+    }
+}
+
+impl Decoy {
+    fn make(random: &impl Random) -> Result<Self, Error> {
+        let key = PersonKey::fresh(random)?;
+        let hashes = (0..CODES).map(|_| random.array());
+        let hashes = hashes.collect::<Result<Vec<Keyed>, _>>()?;
+        let hashes = key.seal(people::NOBODY, PLACE, &hashes, random)?;
+        Ok(Self { key, hashes })
     }
 }
 
@@ -118,7 +148,12 @@ impl Recovery {
 /// # Errors
 /// [`Error::Sealed`], [`Error::Store`].
 pub fn left(snapshot: &Snapshot, person: PersonId) -> Result<usize, Error> {
-    Ok(read(snapshot, person)?.map_or(0, |(hashes, ..)| hashes.len()))
+    let Some(stored) = snapshot.find::<Stored>(person.as_bytes())? else {
+        return Ok(0);
+    };
+    let key = PersonKey::find(snapshot, person)?;
+    let hashes: Vec<Keyed> = key.open(person, PLACE, &stored.hashes)?;
+    Ok(hashes.len())
 }
 
 /// Has the batch refuse if a code is used meanwhile.
@@ -135,17 +170,6 @@ pub(crate) fn expect_unchanged(
 
 pub(crate) fn delete(batch: &mut Batch, person: PersonId) {
     batch.delete(Stored::TABLE, person.as_bytes());
-}
-
-type Found = (Vec<Keyed>, PersonKey, Revision);
-
-fn read(snapshot: &Snapshot, person: PersonId) -> Result<Option<Found>, Error> {
-    let Some(found) = snapshot.find_versioned::<Stored>(person.as_bytes())? else {
-        return Ok(None);
-    };
-    let key = PersonKey::find(snapshot, person)?;
-    let hashes = key.open(person, PLACE, &found.record.hashes)?;
-    Ok(Some((hashes, key, found.revision)))
 }
 
 fn put(

@@ -134,6 +134,7 @@ fn a_recovery_code_is_good_once_and_for_its_person() {
         .commit(|snapshot, batch| Recovery::open(snapshot, batch, &Kernel))
         .unwrap();
     let redeem = |person, code| {
+        let person = Some(person);
         world
             .commit(|snapshot, batch| recovery.redeem(snapshot, batch, &act, &Kernel, person, code))
     };

@@ -7,7 +7,9 @@ use holdfast_store::Batch;
 use serde_json::Value;
 
 use crate::authenticator::{AAGUID, Authenticator, Wrong};
-use crate::passkeys::{self, Answer, Begun, Binding, How, LONGEST_ANSWER, MOST, PLACES, Passkeys};
+use crate::passkeys::{
+    self, Answer, Begun, Binding, Browser, EACH, How, LONGEST_ANSWER, MOST, Passkeys,
+};
 use crate::people::{self, Name, PersonId};
 use crate::recovery::Recovery;
 use crate::sessions::{Method, New, Session, Sessions};
@@ -41,6 +43,13 @@ impl Portal {
         }
     }
 
+    fn browser(&self) -> Browser<'_> {
+        Browser {
+            binding: &self.binding,
+            from: [192, 0, 2, 1].into(),
+        }
+    }
+
     fn begin_join(&self, name: &str) -> Begun {
         let act = self.world.act(0);
         let hour = Duration::from_secs(3600);
@@ -53,7 +62,7 @@ impl Portal {
         let snapshot = self.world.store.snapshot().unwrap();
         let now = self.world.moment(1);
         self.passkeys
-            .begin_join(&snapshot, &Kernel, &self.binding, now, &code, &name)
+            .begin_join(&snapshot, &Kernel, self.browser(), now, &code, &name)
             .unwrap()
     }
 
@@ -77,7 +86,7 @@ impl Portal {
         let snapshot = self.world.store.snapshot().unwrap();
         let now = self.world.moment(10);
         self.passkeys
-            .begin_sign_in(&snapshot, &Kernel, &self.binding, now, how)
+            .begin_sign_in(&snapshot, &Kernel, self.browser(), now, how)
             .unwrap()
     }
 
@@ -419,10 +428,10 @@ fn a_ceremony_is_good_once_for_its_browser_and_its_time() {
         assert!(matches!(portal.finish(&answer, 11), Err(Error::Ceremony)));
     }
     let first = portal.begin(How::Button);
-    for _ in 0..PLACES {
+    for _ in 0..EACH {
         portal.begin(How::Button);
     }
-    assert_eq!(portal.passkeys.under_way(), PLACES);
+    assert_eq!(portal.passkeys.under_way(), EACH);
     let body = by.get(&first.options, &Wrong::default());
     assert!(matches!(
         portal.finish(&portal.answer(&first, &body), 11),
@@ -533,7 +542,7 @@ fn a_passkey_is_added_and_removed_by_a_fresh_sign_in_alone() {
         let now = world.moment(seconds);
         portal
             .passkeys
-            .begin_add(&snapshot, &Kernel, &portal.binding, now, session)
+            .begin_add(&snapshot, &Kernel, portal.browser(), now, session)
     };
     let stale = portal.session(ada, Method::Passkey, 0);
     stale.touch(301_000);

@@ -2,9 +2,16 @@
 //!
 //! The code of a step is good once: the last step that was used is stored with the sign-in, so that it holds over restarts.
 //! One step before and one after the current one are taken too (section 5.2).
+//!
+//! Six digits can be guessed, so that wrong codes are counted for the person, wherever they come from, and stored with the
+//! generator in the same commit: neither many at once, nor other networks, nor a restart give more of them. After five comes a
+//! wait that grows to a quarter of an hour; after [`MOST_WRONG`] in a row (NIST SP 800-63B-4, section 3.2.2) the generator is
+//! no good any more, until it is set up anew after another way of signing in, none of which is held up by it.
+
+use std::time::Duration;
 
 use data_encoding::BASE32_NOPAD;
-use holdfast_audit::{Kind, Outcome};
+use holdfast_audit::Kind;
 use holdfast_store::{Batch, Record, Revision, Snapshot, Table};
 use qrcode::{Color, EcLevel, QrCode};
 use serde::{Deserialize, Serialize};
@@ -13,17 +20,21 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::people::{self, PersonId};
 use crate::personal::{PersonKey, Personal};
-use crate::{Act, Error, Random};
+use crate::{Act, Error, Random, limits};
 
 /// Seconds of a step.
 pub const STEP: u64 = 30;
+/// Wrong codes in a row that a generator outlives. A guesser hits one of its three codes of 10^6 so with 0.03 %.
+pub const MOST_WRONG: u32 = 100;
 const SKEW: u16 = 1;
 const PLACE: &str = "totp";
 
-/// The hash. Many generators only know SHA-1, which is not broken as used here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The hash. The default is SHA-1: many generators know no other one, some take it silently whatever the address says, and
+/// its collisions do not weaken an HMAC (RFC 6238, section 1.2; RFC 6194, section 3.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Algorithm {
     /// HMAC-SHA-1.
+    #[default]
     Sha1,
     /// HMAC-SHA-256.
     Sha256,
@@ -40,6 +51,23 @@ pub struct Generator {
     /// The last step whose code was used; codes up to it are refused.
     last: u64,
     confirmed: bool,
+    /// Wrong codes since the last right one.
+    #[serde(default)]
+    wrong: u32,
+    /// When the last of them came, milliseconds since 1970.
+    #[serde(default)]
+    wrong_at: i64,
+}
+
+/// How a person's generator stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// There is none, or it was never confirmed.
+    None,
+    /// It is good.
+    Good,
+    /// Too many wrong codes came: it is no good any more.
+    Locked,
 }
 
 impl Drop for Generator {
@@ -78,6 +106,22 @@ impl Generator {
             digits: digits.clamp(6, 8),
             last: 0,
             confirmed: false,
+            wrong: 0,
+            wrong_at: 0,
+        }
+    }
+
+    fn wait(&self, now: i64) -> Option<Duration> {
+        let since = u64::try_from(now.saturating_sub(self.wrong_at)).unwrap_or(0);
+        let left = limits::wait(self.wrong)?.saturating_sub(Duration::from_millis(since));
+        (!left.is_zero()).then_some(left)
+    }
+
+    fn standing(&self) -> Standing {
+        match (self.confirmed, self.wrong) {
+            (false, _) => Standing::None,
+            (true, ..MOST_WRONG) => Standing::Good,
+            (true, _) => Standing::Locked,
         }
     }
 
@@ -128,12 +172,18 @@ pub fn set_up(
         Some((.., revision)) => batch.expect_revision(Stored::TABLE, person.as_bytes(), revision),
         None => batch.expect_absent(Stored::TABLE, person.as_bytes()),
     };
-    let bytes = Zeroizing::new(random.array::<32>()?);
-    let generator = Generator::new(&*bytes, algorithm, 6);
+    let bytes = Zeroizing::new(random.array::<64>()?);
+    // As long as the hash at least (RFC 6238, section 5.1).
+    let length = match algorithm {
+        Algorithm::Sha1 | Algorithm::Sha256 => 32,
+        Algorithm::Sha512 => 64,
+    };
+    let bytes = bytes.get(..length).unwrap_or_default();
+    let generator = Generator::new(bytes, algorithm, 6);
     let key = PersonKey::find(snapshot, person)?;
     put(batch, &key, random, person, &generator)?;
     let name = people::find(snapshot, person)?.name;
-    let secret = Zeroizing::new(BASE32_NOPAD.encode(&*bytes));
+    let secret = Zeroizing::new(BASE32_NOPAD.encode(bytes));
     let address = Zeroizing::new(address(issuer, name.as_str(), &secret, algorithm));
     let svg = svg(&address)?;
     Ok(SetUp {
@@ -165,10 +215,12 @@ pub fn confirm(
     act.done(batch, Kind::TotpChanged, format!("{person} set up"))
 }
 
-/// Checks a code as a second factor; its step is used up with the batch.
+/// Checks a code as a second factor. Its step is used up with the batch, or it is counted as a wrong one with it: whether it
+/// is right is known only once the batch is committed, so that of two at once the second one waits.
 ///
 /// # Errors
-/// [`Error::Recorded`] if it is wrong, used, or there is no generator: commit the batch and refuse. [`Error::Store`].
+/// [`Error::Recorded`] if it is wrong, used, or there is no generator that is good: commit the batch and refuse.
+/// [`Error::Wait`] after too many wrong ones; this one was not looked at. [`Error::Store`].
 pub fn check(
     snapshot: &Snapshot,
     batch: &mut Batch,
@@ -177,30 +229,69 @@ pub fn check(
     person: PersonId,
     typed: &str,
 ) -> Result<(), Error> {
-    let found = read(snapshot, person)?.filter(|(generator, ..)| generator.confirmed);
-    if let Some((mut generator, key, revision)) = found {
+    let found = read(snapshot, person)?;
+    let good = found.filter(|(generator, ..)| generator.standing() == Standing::Good);
+    if let Some((mut generator, key, revision)) = good {
+        if let Some(left) = generator.wait(act.millis()) {
+            return Err(Error::Wait(left));
+        }
         let step = generator.step_of(typed, seconds(act));
-        if let Some(step) = step.filter(|step| *step > generator.last) {
-            generator.last = step;
-            batch.expect_revision(Stored::TABLE, person.as_bytes(), revision);
-            return put(batch, &key, random, person, &generator);
+        let step = step.filter(|step| *step > generator.last);
+        match step {
+            Some(step) => (generator.last, generator.wrong) = (step, 0),
+            None => {
+                generator.wrong = generator.wrong.saturating_add(1);
+                generator.wrong_at = act.millis();
+            }
+        }
+        batch.expect_revision(Stored::TABLE, person.as_bytes(), revision);
+        put(batch, &key, random, person, &generator)?;
+        if step.is_some() {
+            return Ok(());
         }
     }
-    act.record(
-        batch,
-        Kind::SignInRefused,
-        person.to_string(),
-        Outcome::Refused,
-    )?;
+    act.refused(batch, Some(person))?;
     Err(Error::Recorded)
 }
 
-/// Whether the person has a generator that was confirmed.
+/// The second factor of who signs in by a password: the code, if there is a generator, good or not; else the batch refuses if
+/// one is set up meanwhile. Tells whether there is one.
+///
+/// # Errors
+/// As [`check`].
+pub fn demand(
+    snapshot: &Snapshot,
+    batch: &mut Batch,
+    act: &Act,
+    random: &impl Random,
+    person: PersonId,
+    typed: &str,
+) -> Result<bool, Error> {
+    if is_set_up(snapshot, person)? {
+        return check(snapshot, batch, act, random, person, typed).map(|()| true);
+    }
+    match read(snapshot, person)? {
+        Some((.., revision)) => batch.expect_revision(Stored::TABLE, person.as_bytes(), revision),
+        None => batch.expect_absent(Stored::TABLE, person.as_bytes()),
+    };
+    Ok(false)
+}
+
+/// How the person's generator stands.
+///
+/// # Errors
+/// [`Error::Sealed`], [`Error::Store`].
+pub fn standing(snapshot: &Snapshot, person: PersonId) -> Result<Standing, Error> {
+    let found = read(snapshot, person)?;
+    Ok(found.map_or(Standing::None, |(generator, ..)| generator.standing()))
+}
+
+/// Whether there is a generator that was confirmed, whether it is good or not.
 ///
 /// # Errors
 /// [`Error::Sealed`], [`Error::Store`].
 pub fn is_set_up(snapshot: &Snapshot, person: PersonId) -> Result<bool, Error> {
-    Ok(read(snapshot, person)?.is_some_and(|(generator, ..)| generator.confirmed))
+    Ok(standing(snapshot, person)? != Standing::None)
 }
 
 /// Removes the generator. The caller has asked for a fresh sign-in.

@@ -127,16 +127,20 @@ impl Host {
         }
     }
 
-    /// Whether a request is one by which someone could guess: it counts by a rate of its own. By the path as it is written;
-    /// one that is written in another way is refused by the portal's guard or counts as the portal's.
+    /// Whether a request is one by which someone could guess: it counts by a rate of its own. By what its path names, however
+    /// it is written.
     pub(crate) fn is_guessed_at(self, method: &Method, path: &str) -> bool {
-        let within = match self {
-            Self::Portal => Some(path),
-            Self::Both => path.strip_prefix(OWN),
-            Self::Site => return path == REDEEM,
-        };
-        let route = within.and_then(portal::Route::find);
-        *method == Method::POST && route.is_some_and(portal::Route::is_guessed_at)
+        // Most requests are for pages, whose path needs no second look.
+        let post = *method == Method::POST;
+        if !post && path != REDEEM && !path.contains('%') {
+            return false;
+        }
+        let path = RequestPath::decode(path).ok();
+        match path.and_then(|path| self.target(&path)) {
+            Some(Target::Redeem) => true,
+            Some(Target::Portal(route)) => post && route.is_guessed_at(),
+            _ => false,
+        }
     }
 
     /// Where this host's portal begins.
@@ -198,6 +202,26 @@ mod tests {
             let path = RequestPath::decode(path).unwrap();
             let found = [Host::Site, Host::Portal, Host::Both].map(|host| host.target(&path));
             assert_eq!(found, [site, portal, both], "{path:?}");
+        }
+    }
+    #[test]
+    fn a_guess_counts_as_one_however_its_path_is_written() {
+        for (host, method, path, guess) in [
+            (Host::Portal, Method::POST, "/sign-in/finish", true),
+            (Host::Portal, Method::POST, "/sign%2Din/finish", true),
+            (Host::Portal, Method::POST, "/%73ign-in/%66inish", true),
+            (Host::Portal, Method::POST, "/%70assword", true),
+            (Host::Portal, Method::GET, "/%70assword", false),
+            (Host::Portal, Method::POST, "/account/totp", false),
+            (Host::Both, Method::POST, "/.holdfast/recover", true),
+            (Host::Both, Method::POST, "/%2eholdfast/%72ecover", true),
+            (Host::Both, Method::POST, "/recover", false),
+            (Host::Site, Method::GET, REDEEM, true),
+            (Host::Site, Method::GET, "/%2Eholdfast/%72edeem", true),
+            (Host::Site, Method::GET, "/a%20page", false),
+            (Host::Portal, Method::POST, "/sign-in/%", false),
+        ] {
+            assert_eq!(host.is_guessed_at(&method, path), guess, "{path}");
         }
     }
 }

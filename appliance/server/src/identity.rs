@@ -14,18 +14,20 @@ use holdfast_identity::sessions::{Ended, Session, Sessions, Which};
 use holdfast_identity::{Act, Error, Moment, PersonId, Random, people, roles};
 use holdfast_policy::Principal;
 use holdfast_store::{Batch, Snapshot, Store};
-use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::rejection::Rejection;
 use crate::request::RequestContext;
 use crate::server::Shared;
 use crate::settings::Settings;
+use crate::turns::Turns;
 
 /// People whose roles are kept at once.
 const KNOWN: usize = 10_000;
 /// Passwords that wait for their turn at once, some ten a second on a small machine.
 const WAITING: usize = 64;
+/// Those of an address among them.
+const WAITING_EACH: usize = 8;
 /// Times that an act is begun anew, since others were quicker.
 const TRIES: usize = 8;
 
@@ -51,9 +53,8 @@ pub(crate) struct Identity {
     pub(crate) governing: Arc<tokio::sync::Mutex<()>>,
     /// Unless the operator leaves passwords off.
     passwords: Option<Passwords>,
-    /// One password is stretched at a time, since each takes 19 MiB.
-    stretching: Semaphore,
-    waiting: Semaphore,
+    /// For the hashes of passwords: one at a time, since each takes 19 MiB.
+    pub(crate) stretching: Turns,
     /// By which forms are bound to the browser that was given them.
     forms: aws_lc_rs::hmac::Key,
     known: RwLock<Known>,
@@ -110,8 +111,7 @@ impl Identity {
                 true => Some(Passwords::open(&snapshot, all, random)?),
                 false => None,
             },
-            stretching: Semaphore::new(1),
-            waiting: Semaphore::new(WAITING),
+            stretching: Turns::new(1, WAITING, WAITING_EACH),
             forms: aws_lc_rs::hmac::Key::new(key, &random.array::<32>()?),
             known: RwLock::default(),
         };
@@ -127,21 +127,6 @@ impl Identity {
     /// [`Rejection::NotFound`] if they are off.
     pub(crate) fn passwords(&self) -> Result<&Passwords, Rejection> {
         self.passwords.as_ref().ok_or(Rejection::NotFound)
-    }
-
-    /// Does the expensive part of a password, when its turn has come.
-    ///
-    /// # Errors
-    /// [`Rejection::Busy`] if too many wait already.
-    pub(crate) async fn stretch<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Rejection> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| Rejection::Busy)?;
-        let turn = self.stretching.acquire().await;
-        let _turn = turn.map_err(|_| Rejection::Busy)?;
-        let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|error| Rejection::Internal(error.to_string()))
     }
 
     /// The person of a session, as policy knows them. Looked up once, and again after any change of people or roles.

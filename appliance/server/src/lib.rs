@@ -40,6 +40,7 @@ mod server;
 mod settings;
 mod stall;
 mod tls;
+mod turns;
 mod upkeep;
 mod worker;
 

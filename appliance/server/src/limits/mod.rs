@@ -30,3 +30,4 @@ pub(crate) use large::LargePlace;
 pub(crate) use ledger::Earned;
 pub(crate) use places::Seat;
 pub use settings::{Limits, Rate};
+pub(crate) use shares::Shares;

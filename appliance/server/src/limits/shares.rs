@@ -29,7 +29,7 @@ pub(crate) struct Place {
 
 impl Shares {
     /// At most `all` together and `each` of an address.
-    pub(super) fn new(all: usize, each: usize) -> Arc<Self> {
+    pub(crate) fn new(all: usize, each: usize) -> Arc<Self> {
         Arc::new(Self {
             all,
             each,
@@ -39,7 +39,7 @@ impl Shares {
     }
 
     /// A place for one more of `peer`, if it may have one.
-    pub(super) fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
+    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
         let of = Networks::from(peer);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let count = |network: &Network| held.of.get(network).copied().unwrap_or_default();

@@ -4,30 +4,22 @@
 use std::sync::Arc;
 
 use holdfast_audit::Timestamp;
-use holdfast_identity::passkeys::{self, Answer as Given, FRESH};
+use holdfast_identity::passkeys::{self, FRESH};
 use holdfast_identity::sessions::{Ended, Method, Session, SessionId, Which};
-use holdfast_identity::totp::{self, Algorithm, SetUp};
+use holdfast_identity::totp::{self, Algorithm, SetUp, Standing};
 use holdfast_identity::{Error, passwords, recovery};
 use holdfast_policy::{Permit, UseAccount};
 use holdfast_site::pages;
 use http::StatusCode;
-use serde::Deserialize;
 use serde_json::json;
 
+use super::ceremony::{self, Finish};
 use super::guard::Sent;
 use super::route::Account as Route;
 use super::{Answer, Call, Signed, form, password, see_other};
 use crate::api;
 use crate::identity::{Kernel, actor};
 use crate::rejection::Rejection;
-
-/// What our script brings at the end of a ceremony for a further passkey.
-#[derive(Deserialize)]
-struct Finish {
-    id: String,
-    answer: serde_json::Value,
-    label: String,
-}
 
 pub(super) async fn answer(
     permit: Permit<UseAccount>,
@@ -41,8 +33,8 @@ pub(super) async fn answer(
     let done = match route {
         Route::Page => return page(call, signed, None),
         Route::BeginPasskey => return begin_passkey(call, signed),
-        Route::FinishPasskey => return finish_passkey(call, signed, sent.json()?).await,
-        Route::SetUpTotp => return set_up_totp(call, signed).await,
+        Route::FinishPasskey => return finish_passkey(call, signed, &sent.json()?).await,
+        Route::SetUpTotp => return set_up_totp(call, signed, form.get("algorithm")).await,
         Route::ConfirmTotp => return confirm_totp(call, signed, form.get("code")).await,
         Route::MakeCodes => return make_codes(call, signed).await,
         Route::RemovePasskey => remove_passkey(call, signed, form.get("passkey")).await,
@@ -94,7 +86,11 @@ fn page(call: &Call<'_>, signed: &Signed, told: Option<pages::Told<'_>>) -> Answ
     let account = pages::Account {
         passkeys: passkeys.collect(),
         most_passkeys: passkeys::MOST,
-        totp: totp::is_set_up(&snapshot, person)?,
+        totp: match totp::standing(&snapshot, person)? {
+            Standing::None => pages::Generator::None,
+            Standing::Good => pages::Generator::Good,
+            Standing::Locked => pages::Generator::Locked,
+        },
         password: passwords::is_set(&snapshot, person)?,
         passwords: shared.identity.passwords().is_ok(),
         codes: recovery::left(&snapshot, person)?,
@@ -153,21 +149,13 @@ fn begin_passkey(call: &Call<'_>, signed: &Signed) -> Answer {
     let snapshot = call.shared.store.snapshot()?;
     let now = call.shared.moment();
     let passkeys = call.passkeys()?;
-    let begun = passkeys.begin_add(&snapshot, &Kernel, &call.browser, now, &signed.session)?;
-    Ok(super::json(
-        &json!({"id": begun.id, "options": begun.options}),
-    ))
+    let begun = passkeys.begin_add(&snapshot, &Kernel, call.browser(), now, &signed.session)?;
+    Ok(ceremony::begun(&begun))
 }
 
-async fn finish_passkey(call: &Call<'_>, signed: &Signed, finish: Finish) -> Answer {
+async fn finish_passkey(call: &Call<'_>, signed: &Signed, finish: &Finish) -> Answer {
     let shared = call.shared;
-    let body = finish.answer.to_string();
-    let given = Given {
-        id: &finish.id,
-        binding: &call.browser,
-        body: body.as_bytes(),
-        label: &finish.label,
-    };
+    let given = finish.given(&call.browser);
     let act = shared.act_of(actor(&signed.session), call.context);
     let mut batch = holdfast_store::Batch::new();
     let passkeys = call.passkeys()?;
@@ -240,16 +228,24 @@ pub(super) fn fresh(signed: &Signed) -> Result<(), Error> {
     signed.session.require(Method::Recovery, FRESH)
 }
 
-async fn set_up_totp(call: &Call<'_>, signed: &Signed) -> Answer {
+async fn set_up_totp(call: &Call<'_>, signed: &Signed, algorithm: &str) -> Answer {
     if fresh(signed).is_err() {
         return step_up(call);
     }
+    let algorithm = match algorithm {
+        "" => Algorithm::default(),
+        "SHA1" => Algorithm::Sha1,
+        "SHA256" => Algorithm::Sha256,
+        "SHA512" => Algorithm::Sha512,
+        _ => {
+            let why = "A generator counts by SHA1, SHA256 or SHA512. Choose one of them.";
+            return Err(Rejection::Refused(why.to_owned()));
+        }
+    };
     let shared = call.shared;
     let (person, issuer) = (signed.session.person, &shared.settings.portal.host);
     let shown = shared
-        .change(|snapshot, batch| {
-            totp::set_up(snapshot, batch, &Kernel, person, issuer, Algorithm::Sha1)
-        })
+        .change(|snapshot, batch| totp::set_up(snapshot, batch, &Kernel, person, issuer, algorithm))
         .await;
     match shown {
         Ok(shown) => totp_page(call, Some(&shown), None),

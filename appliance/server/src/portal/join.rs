@@ -1,19 +1,20 @@
 //! Becoming a person by an invite: the code, a name, and the first passkey.
 
 use holdfast_identity::code::Code;
-use holdfast_identity::passkeys::Answer as Given;
 use holdfast_identity::people::Name;
-use holdfast_identity::sessions::{Method, New};
+use holdfast_identity::sessions::Method;
 use holdfast_policy::{Permit, SignIn};
 use holdfast_site::pages;
 use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::ceremony::{self, Finish};
 use super::guard::Sent;
+use super::proof::Try;
 use super::route::Join as Route;
-use super::{Answer, Call, Signed};
-use crate::identity::{Kernel, stranger};
+use super::{Answer, Call};
+use crate::identity::Kernel;
 use crate::rejection::Rejection;
 
 /// What our script asks at the beginning.
@@ -21,14 +22,6 @@ use crate::rejection::Rejection;
 struct Begin {
     code: Zeroizing<String>,
     name: String,
-}
-
-/// What our script brings at the end.
-#[derive(Deserialize)]
-struct Finish {
-    id: String,
-    answer: serde_json::Value,
-    label: String,
 }
 
 pub(super) async fn answer(
@@ -44,7 +37,7 @@ pub(super) async fn answer(
             call.page(|shell| pages::join(shell, why.map(String::as_str)))
         }
         Route::Begin => begin(call, &sent.json()?).await,
-        Route::Finish => finish(call, sent.json()?).await,
+        Route::Finish => finish(call, &sent.json()?).await,
     }
 }
 
@@ -58,27 +51,19 @@ async fn begin(call: &Call<'_>, begin: &Begin) -> Answer {
     let name = Name::parse(&begin.name)?;
     let snapshot = shared.store.snapshot()?;
     let passkeys = call.passkeys()?;
-    let begun = passkeys.begin_join(&snapshot, &Kernel, &call.browser, now, &code, &name)?;
-    Ok(super::json(
-        &json!({"id": begun.id, "options": begun.options}),
-    ))
+    let begun = passkeys.begin_join(&snapshot, &Kernel, call.browser(), now, &code, &name)?;
+    Ok(ceremony::begun(&begun))
 }
 
-async fn finish(call: &Call<'_>, finish: Finish) -> Answer {
+async fn finish(call: &Call<'_>, finish: &Finish) -> Answer {
     let shared = call.shared;
-    let body = finish.answer.to_string();
-    let given = Given {
-        id: &finish.id,
-        binding: &call.browser,
-        body: body.as_bytes(),
-        label: &finish.label,
-    };
-    let act = shared.act_of(stranger(call.peer), call.context);
+    let given = finish.given(&call.browser);
+    let mut one = Try::count(call, None)?;
     let mut batch = holdfast_store::Batch::new();
     let passkeys = call.passkeys()?;
     let snapshot = shared.store.snapshot()?;
     // The ceremony is used up by this, so that it is not tried again on a conflict.
-    let person = passkeys.finish_join(&snapshot, &mut batch, &act, &Kernel, &given)?;
+    let person = passkeys.finish_join(&snapshot, &mut batch, &one.act, &Kernel, &given)?;
     drop(snapshot);
     if let Err(error) = shared.store.commit(batch).await {
         if error.is_conflict() {
@@ -88,25 +73,10 @@ async fn finish(call: &Call<'_>, finish: Finish) -> Answer {
         return Err(error.into());
     }
     shared.identity.forget();
-    let device = call.device();
-    let pending = shared
-        .change(|snapshot, batch| {
-            let new = New {
-                person,
-                portal: None,
-                method: Method::Passkey,
-                device: &device,
-            };
-            shared
-                .identity
-                .sessions
-                .begin(snapshot, batch, &act, &Kernel, new)
-        })
-        .await?;
+    one.whose = Some(person);
+    let pending = one.sign_in(call, &one.act, |_, _| Ok(Method::Passkey));
+    let pending = pending.await?;
     let next = format!("{}/account?welcome", call.base());
-    let mut response = super::json(&json!({"next": next}));
-    if let Some(token) = shared.identity.sessions.admit(pending) {
-        Signed::set(&mut response, &token)?;
-    }
-    Ok(response)
+    let response = super::json(&json!({"next": next}));
+    call.admit(person, pending, response)
 }

@@ -6,13 +6,17 @@
 
 mod account;
 mod admin;
+mod ceremony;
 pub(crate) mod cookie;
 mod form;
 mod guard;
 mod hand_over;
 mod join;
 mod password;
+mod proof;
+mod recover;
 mod route;
+mod second_factor;
 mod sign_in;
 mod view;
 

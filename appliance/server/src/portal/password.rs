@@ -1,17 +1,23 @@
 //! Signing in by a password, and having one: only where the operator turns passwords on.
 
+use holdfast_identity::limits::Tried;
 use holdfast_identity::people::{self, Name};
-use holdfast_identity::sessions::{Method, New};
+use holdfast_identity::sessions::Method;
 use holdfast_identity::{Error, passwords, totp};
 use holdfast_site::pages;
+use holdfast_store::Batch;
 use http::StatusCode;
 use zeroize::Zeroizing;
 
 use super::form::Form;
-use super::sign_in::{admitted, next, refused};
+use super::proof::Try;
+use super::sign_in::next;
 use super::{Answer, Call, Signed, see_other};
-use crate::identity::{Kernel, actor, stranger};
+use crate::identity::{Kernel, actor};
 use crate::rejection::Rejection;
+
+const WRONG: &str = "This did not fit together. If you have a generator of one-time passwords, its code belongs to it; each is good \
+    once, and after many wrong ones there is a wait of up to a quarter of an hour.";
 
 /// The form; nothing is there unless passwords are on.
 pub(super) fn page(call: &Call<'_>, told: Option<&str>, form: &Form) -> Answer {
@@ -28,70 +34,55 @@ pub(super) fn page(call: &Call<'_>, told: Option<&str>, form: &Form) -> Answer {
     })
 }
 
-/// A name, a password, and the code of the generator of who has one.
+/// A name, a password, and the code of the generator of who has one: all in one, so that nobody is told that a password alone
+/// is right.
 pub(super) async fn sign_in(call: &Call<'_>, form: &Form) -> Answer {
-    const WRONG: &str = "This did not fit together. If you have a generator of one-time passwords, its code belongs to it; each is \
-        good once.";
     let shared = call.shared;
     let passwords = shared.identity.passwords()?;
     let typed = form.get("name");
-    shared
-        .identity
-        .failures
-        .check(call.peer, typed, shared.clock.monotonic())?;
-    let (person, challenge) = {
+    let mut one = Try::count(call, Some(Tried::Name(typed)))?;
+    let challenge = {
         let snapshot = shared.store.snapshot()?;
         let name = Name::parse(typed).ok();
-        let person = name.map_or(Ok(None), |name| people::by_name(&snapshot, &name))?;
-        (person, passwords.challenge(&snapshot, person, typed)?)
+        one.whose = name.map_or(Ok(None), |name| people::by_name(&snapshot, &name))?;
+        passwords.challenge(&snapshot, one.whose, typed)?
     };
     let given = Zeroizing::new(form.get("password").to_owned());
     let held = challenge.clone();
-    let stretched = shared
-        .identity
-        .stretch(move || passwords::stretch(&given, &held))
-        .await?;
-    let fits = stretched.is_ok_and(|stretched| challenge.fits(&stretched));
-    let Some(person) = person.filter(|_| fits) else {
-        return wrong(call, form, WRONG).await;
-    };
-    let act = shared.act_of(stranger(call.peer), call.context);
-    let device = call.device();
-    let pending = shared
-        .change(|snapshot, batch| {
-            let mut method = Method::Password;
-            if totp::is_set_up(snapshot, person)? {
-                totp::check(snapshot, batch, &act, &Kernel, person, form.get("code"))?;
-                method = Method::PasswordTotp;
-            }
-            let new = New {
-                person,
-                portal: None,
-                method,
-                device: &device,
-            };
-            shared
-                .identity
-                .sessions
-                .begin(snapshot, batch, &act, &Kernel, new)
-        })
-        .await;
-    match pending {
-        Ok(pending) => {
-            shared.identity.failures.succeeded(call.peer, typed);
-            let mut response = see_other(&next(call, form))?;
-            Signed::set(&mut response, &admitted(call, pending)?)?;
-            Ok(response)
+    let work = move || passwords::stretch(&given, &held);
+    let stretched = match shared.identity.stretching.take(call.peer, work).await {
+        Err(Rejection::Busy) => {
+            one.take_back(call);
+            return Err(Rejection::Busy);
         }
-        Err(Rejection::NotProven(_)) => wrong(call, form, WRONG).await,
+        stretched => stretched?,
+    };
+    let fits = stretched.is_ok_and(|stretched| challenge.fits(&stretched));
+    let Some(person) = one.whose.filter(|_| fits) else {
+        return match one.refuse(call, Batch::new(), Error::Refused).await {
+            Rejection::NotProven(_) => page(call, Some(WRONG), form),
+            other => Err(other),
+        };
+    };
+    let act = &one.act;
+    let pending = one.sign_in(call, act, |snapshot, batch| {
+        let code = form.get("code");
+        let demanded = totp::demand(snapshot, batch, act, &Kernel, person, code);
+        match demanded {
+            Ok(true) => Ok(Method::PasswordTotp),
+            Ok(false) => Ok(Method::Password),
+            // That it has to wait would tell that the password is right.
+            Err(Error::Wait(_)) => Err(Error::Refused),
+            Err(error) => Err(error),
+        }
+    });
+    match pending.await {
+        Ok(pending) => {
+            let response = see_other(&next(call, form))?;
+            call.admit(person, pending, response)
+        }
+        Err(Rejection::NotProven(_)) => page(call, Some(WRONG), form),
         Err(other) => Err(other),
-    }
-}
-
-async fn wrong(call: &Call<'_>, form: &Form, told: &str) -> Answer {
-    match refused(call, form.get("name"), Error::Refused).await {
-        Rejection::NotProven(_) => page(call, Some(told), form),
-        other => Err(other),
     }
 }
 
@@ -112,9 +103,9 @@ pub(super) async fn set(
     let person = signed.session.person;
     let name = people::find(&shared.store.snapshot()?, person)?.name;
     let typed = Zeroizing::new(form.get("password").to_owned());
-    let made = shared
-        .identity
-        .stretch(move || passwords::make(&typed, name.as_str(), &Kernel));
+    let made = shared.identity.stretching.take(call.peer, move || {
+        passwords::make(&typed, name.as_str(), &Kernel)
+    });
     let challenge = made.await??;
     let act = shared.act_of(actor(&signed.session), call.context);
     shared

@@ -37,6 +37,17 @@ pub struct SessionRow {
     pub own: bool,
 }
 
+/// How one's generator of one-time passwords stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Generator {
+    /// There is none.
+    None,
+    /// It is good.
+    Good,
+    /// Too many wrong codes came.
+    Locked,
+}
+
 /// What the account's page tells.
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -44,8 +55,8 @@ pub struct Account {
     pub passkeys: Vec<PasskeyRow>,
     /// How many there may be.
     pub most_passkeys: usize,
-    /// Whether there is a generator of one-time passwords.
-    pub totp: bool,
+    /// The generator of one-time passwords.
+    pub totp: Generator,
     /// Whether there is a password.
     pub password: bool,
     /// Whether passwords are on.
@@ -131,17 +142,45 @@ fn passkeys(shell: &Shell<'_>, account: &Account) -> Markup {
     }
 }
 
-fn second_factor(shell: &Shell<'_>, there: bool) -> Markup {
+fn second_factor(shell: &Shell<'_>, generator: Generator) -> Markup {
     html! {
         h2 { "One-time passwords" }
-        @if there {
-            p { "A generator is set up. Pages that ask for a second factor ask for its code." }
-            (form(shell, "/account/totp/remove", &html! { button.quiet.danger type="submit" { "Remove the generator" } }))
-        } @else {
-            p { "An app that shows a new code every half minute, as a second factor besides your passkey." }
-            (form(shell, "/account/totp", &html! { button.quiet type="submit" { "Set up a generator" } }))
+        @match generator {
+            Generator::None => {
+                p { "An app that shows a new code every half minute, as a second factor besides your passkey." }
+                (form(shell, "/account/totp", &html! {
+                    label for="algorithm" { "How it counts" }
+                    select #algorithm name="algorithm" aria-describedby="algorithm-help" {
+                        option value="SHA1" selected { "SHA-1, which every app knows" }
+                        option value="SHA256" { "SHA-256" }
+                        option value="SHA512" { "SHA-512" }
+                    }
+                    p.help #algorithm-help {
+                        "Some apps show wrong codes for the other two. As used here SHA-1 is not weaker: nobody can compute a code from it."
+                    }
+                    div { button.quiet type="submit" { "Set up a generator" } }
+                }))
+            }
+            Generator::Good => {
+                p { "A generator is set up. Pages that ask for a second factor ask for its code." }
+                (remove_generator(shell))
+            }
+            Generator::Locked => {
+                p.told.bad {
+                    "Too many wrong codes came, so that your generator is no good any more. Somebody may have guessed. Remove it and set up a new one."
+                }
+                (remove_generator(shell))
+            }
         }
     }
+}
+
+fn remove_generator(shell: &Shell<'_>) -> Markup {
+    form(
+        shell,
+        "/account/totp/remove",
+        &html! { button.quiet.danger type="submit" { "Remove the generator" } },
+    )
 }
 
 fn password(shell: &Shell<'_>, account: &Account) -> Markup {

@@ -12,7 +12,7 @@ mod shell;
 mod sign_in;
 mod status;
 
-pub use account::{Account, PasskeyRow, SessionRow, account, codes, totp};
+pub use account::{Account, Generator, PasskeyRow, SessionRow, account, codes, totp};
 pub use admin::{
     Choice, DeviceRow, InviteForm, InviteRow, People, PersonPage, PersonRow, RoleForm, RoleRow,
     VersionRow, invited, machine, people, person, roles,

@@ -11,6 +11,7 @@ mod browser_admin;
 mod client;
 mod forgets;
 mod guard;
+mod guesses;
 mod hand_over;
 mod invite;
 mod person;
