@@ -2,7 +2,8 @@
 //! sign-in of the last five minutes.
 
 use holdfast_audit::Timestamp;
-use holdfast_identity::passkeys::{self, Answer as Given, FRESH};
+use holdfast_identity::code::Code;
+use holdfast_identity::passkeys::{self, Answer as Given, Begun, FRESH};
 use holdfast_identity::sessions::{Method, Session, SessionId, Which};
 use holdfast_identity::totp::{self, Algorithm, SetUp};
 use holdfast_identity::{Error, passwords, recovery};
@@ -11,6 +12,7 @@ use holdfast_site::pages;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::guard::Sent;
 use super::route::Account as Route;
@@ -18,12 +20,12 @@ use super::{Answer, Call, Signed, form, password, see_other};
 use crate::identity::{Kernel, actor};
 use crate::rejection::Rejection;
 
-/// What our script brings at the end of a ceremony for a further passkey.
+/// What a browser brings at the end of a ceremony for a further passkey.
 #[derive(Deserialize)]
-struct Finish {
-    id: String,
-    answer: serde_json::Value,
-    label: String,
+pub(super) struct Finish {
+    pub(super) id: String,
+    pub(super) answer: serde_json::Value,
+    pub(super) label: String,
 }
 
 pub(super) async fn answer(
@@ -37,16 +39,24 @@ pub(super) async fn answer(
     let form = sent.form();
     let done = match route {
         Route::Page => return page(call, signed, None),
-        Route::BeginPasskey => return begin_passkey(call, signed),
-        Route::FinishPasskey => return finish_passkey(call, signed, sent.json()?).await,
+        Route::BeginPasskey => {
+            let begun = begin_passkey(call, signed)?;
+            let begun = json!({"id": begun.id, "options": begun.options});
+            return Ok(super::json(&begun));
+        }
+        Route::FinishPasskey => {
+            finish_passkey(call, signed, sent.json()?).await?;
+            let next = format!("{}/account", call.base());
+            return Ok(super::json(&json!({"next": next})));
+        }
         Route::SetUpTotp => return set_up_totp(call, signed).await,
         Route::ConfirmTotp => return confirm_totp(call, signed, form.get("code")).await,
-        Route::MakeCodes => return make_codes(call, signed).await,
+        Route::MakeCodes => return codes_page(call, signed).await,
         Route::RemovePasskey => remove_passkey(call, signed, form.get("passkey")).await,
         Route::RemoveTotp => remove_totp(call, signed).await,
-        Route::SetPassword => password::set(call, signed, form).await,
+        Route::SetPassword => password::set_by_form(call, signed, form).await,
         Route::RemovePassword => password::remove(call, signed).await,
-        Route::EndSessions => end_sessions(call, signed, form.get("session")).await,
+        Route::EndSessions => end_listed(call, signed, form.get("session")).await,
     };
     match done {
         Ok(text) => page(call, signed, Some(pages::Told { good: true, text })),
@@ -146,17 +156,18 @@ pub(crate) fn method(method: Method) -> &'static str {
     }
 }
 
-fn begin_passkey(call: &Call<'_>, signed: &Signed) -> Answer {
+pub(super) fn begin_passkey(call: &Call<'_>, signed: &Signed) -> Result<Begun, Rejection> {
     let snapshot = call.shared.store.snapshot()?;
     let now = call.shared.moment();
     let passkeys = call.passkeys()?;
-    let begun = passkeys.begin_add(&snapshot, &Kernel, &call.browser, now, &signed.session)?;
-    Ok(super::json(
-        &json!({"id": begun.id, "options": begun.options}),
-    ))
+    Ok(passkeys.begin_add(&snapshot, &Kernel, &call.browser, now, &signed.session)?)
 }
 
-async fn finish_passkey(call: &Call<'_>, signed: &Signed, finish: Finish) -> Answer {
+pub(super) async fn finish_passkey(
+    call: &Call<'_>,
+    signed: &Signed,
+    finish: Finish,
+) -> Result<(), Rejection> {
     let shared = call.shared;
     let body = finish.answer.to_string();
     let given = Given {
@@ -186,12 +197,10 @@ async fn finish_passkey(call: &Call<'_>, signed: &Signed, finish: Finish) -> Ans
         }
         return Err(error.into());
     }
-    Ok(super::json(
-        &json!({"next": format!("{}/account", call.base())}),
-    ))
+    Ok(())
 }
 
-async fn remove_passkey(
+pub(super) async fn remove_passkey(
     call: &Call<'_>,
     signed: &Signed,
     id: &str,
@@ -232,17 +241,8 @@ pub(super) fn fresh(signed: &Signed) -> Result<(), Error> {
 }
 
 async fn set_up_totp(call: &Call<'_>, signed: &Signed) -> Answer {
-    if fresh(signed).is_err() {
-        return step_up(call);
-    }
-    let shared = call.shared;
-    let (person, issuer) = (signed.session.person, &shared.settings.portal.host);
-    let shown = shared
-        .change(|snapshot, batch| {
-            totp::set_up(snapshot, batch, &Kernel, person, issuer, Algorithm::Sha1)
-        })
-        .await;
-    match shown {
+    match make_totp(call, signed).await {
+        Err(Rejection::NotFresh) => step_up(call),
         Ok(shown) => totp_page(call, Some(&shown), None),
         Err(Rejection::Conflict(_)) => {
             let text = "There is a generator already. Remove it first.";
@@ -250,6 +250,18 @@ async fn set_up_totp(call: &Call<'_>, signed: &Signed) -> Answer {
         }
         Err(other) => Err(other),
     }
+}
+
+/// A generator of one's own, which is good once a code of it was given.
+pub(super) async fn make_totp(call: &Call<'_>, signed: &Signed) -> Result<SetUp, Rejection> {
+    fresh(signed)?;
+    let shared = call.shared;
+    let (person, issuer) = (signed.session.person, &shared.settings.portal.host);
+    shared
+        .change(|snapshot, batch| {
+            totp::set_up(snapshot, batch, &Kernel, person, issuer, Algorithm::Sha1)
+        })
+        .await
 }
 
 fn totp_page(call: &Call<'_>, shown: Option<&SetUp>, told: Option<&str>) -> Answer {
@@ -264,16 +276,8 @@ fn totp_page(call: &Call<'_>, shown: Option<&SetUp>, told: Option<&str>) -> Answ
 }
 
 async fn confirm_totp(call: &Call<'_>, signed: &Signed, code: &str) -> Answer {
-    if fresh(signed).is_err() {
-        return step_up(call);
-    }
-    let shared = call.shared;
-    let act = shared.act_of(actor(&signed.session), call.context);
-    let person = signed.session.person;
-    let done = shared
-        .change(|snapshot, batch| totp::confirm(snapshot, batch, &act, &Kernel, person, code))
-        .await;
-    match done {
+    match check_totp(call, signed, code).await {
+        Err(Rejection::NotFresh) => step_up(call),
         Ok(()) => {
             let text = "The generator is set up.";
             page(call, signed, Some(pages::Told { good: true, text }))
@@ -287,7 +291,25 @@ async fn confirm_totp(call: &Call<'_>, signed: &Signed, code: &str) -> Answer {
     }
 }
 
-async fn remove_totp(call: &Call<'_>, signed: &Signed) -> Result<&'static str, Rejection> {
+/// Takes up the generator, if this is its code.
+pub(super) async fn check_totp(
+    call: &Call<'_>,
+    signed: &Signed,
+    code: &str,
+) -> Result<(), Rejection> {
+    fresh(signed)?;
+    let shared = call.shared;
+    let act = shared.act_of(actor(&signed.session), call.context);
+    let person = signed.session.person;
+    shared
+        .change(|snapshot, batch| totp::confirm(snapshot, batch, &act, &Kernel, person, code))
+        .await
+}
+
+pub(super) async fn remove_totp(
+    call: &Call<'_>,
+    signed: &Signed,
+) -> Result<&'static str, Rejection> {
     fresh(signed)?;
     let shared = call.shared;
     let act = shared.act_of(actor(&signed.session), call.context);
@@ -297,35 +319,38 @@ async fn remove_totp(call: &Call<'_>, signed: &Signed) -> Result<&'static str, R
     Ok("The generator was removed.")
 }
 
-async fn make_codes(call: &Call<'_>, signed: &Signed) -> Answer {
-    if fresh(signed).is_err() {
-        return step_up(call);
+async fn codes_page(call: &Call<'_>, signed: &Signed) -> Answer {
+    match make_codes(call, signed).await {
+        Ok(codes) => call.page(|shell| pages::codes(shell, codes.iter().map(|code| code.as_str()))),
+        Err(Rejection::NotFresh) => step_up(call),
+        Err(other) => Err(other),
     }
+}
+
+/// New recovery codes as people read them.
+pub(super) async fn make_codes(
+    call: &Call<'_>,
+    signed: &Signed,
+) -> Result<Vec<Zeroizing<String>>, Rejection> {
+    fresh(signed)?;
     let shared = call.shared;
     let act = shared.act_of(actor(&signed.session), call.context);
     let person = signed.session.person;
     let codes = shared
         .change(|snapshot, batch| {
-            shared
-                .identity
-                .recovery
-                .make(snapshot, batch, &act, &Kernel, person)
+            let recovery = &shared.identity.recovery;
+            recovery.make(snapshot, batch, &act, &Kernel, person)
         })
         .await?;
-    let codes: Vec<_> = codes
-        .iter()
-        .map(holdfast_identity::code::Code::to_groups)
-        .collect();
-    call.page(|shell| pages::codes(shell, codes.iter().map(|code| code.as_str())))
+    Ok(codes.iter().map(Code::to_groups).collect())
 }
 
 /// One of one's own, or all others.
-async fn end_sessions(
+async fn end_listed(
     call: &Call<'_>,
     signed: &Signed,
     which: &str,
 ) -> Result<&'static str, Rejection> {
-    let shared = call.shared;
     let (person, own) = (signed.session.person, signed.session.id);
     let (which, text) = match which {
         "others" => (Which::Others(person, own), "All other sessions have ended."),
@@ -336,9 +361,19 @@ async fn end_sessions(
             (Which::One(person, one), "The session has ended.")
         }
     };
+    end_sessions(call, signed, which).await?;
+    Ok(text)
+}
+
+/// Ends sessions of one's own.
+pub(super) async fn end_sessions(
+    call: &Call<'_>,
+    signed: &Signed,
+    which: Which,
+) -> Result<usize, Rejection> {
+    let shared = call.shared;
     let act = shared.act_of(actor(&signed.session), call.context);
     shared
         .change(|_, batch| shared.identity.sessions.end(batch, &act, which))
-        .await?;
-    Ok(text)
+        .await
 }
