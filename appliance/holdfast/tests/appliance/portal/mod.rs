@@ -4,6 +4,8 @@ mod account;
 mod admin;
 mod admin_fresh;
 mod answers;
+mod api;
+mod api_check;
 #[path = "../../../../identity/src/authenticator.rs"]
 mod authenticator;
 mod browser;

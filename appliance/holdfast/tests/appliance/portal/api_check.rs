@@ -1,0 +1,93 @@
+//! The API of the portal against its description, by schemathesis, which tries all that fits it and much that does not.
+//!
+//! Run by `./check api`. By hand, with schemathesis in a virtual environment:
+//!
+//! ```sh
+//! HOLDFAST_VENV=VENV HOLDFAST_SCHEMATHESIS=$PWD/image/run/schemathesis/run \
+//!   cargo test -p holdfast --test appliance portal::api_check -- --ignored --nocapture
+//! ```
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::person::Person;
+use crate::appliance::Appliance;
+
+const HOST: &str = "portal.localhost";
+/// Rates that nothing here reaches.
+const LIMITS: &str = "\n[limits.portal]\nper_minute = 1000000\nburst = 1000000\n\n[limits.sign_in]\nper_minute = 1000000\n\
+     burst = 1000000\n";
+
+/// A new admin as a program needs one: cookies, origin and token.
+fn admin(appliance: &Appliance, number: u32) -> Value {
+    let code = super::invite::make(appliance, &["admin"]).remove(0);
+    let mut person = Person::joined(appliance, &format!("Admin {number}"), &code);
+    let token = person.client.token();
+    let cookies: serde_json::Map<_, _> = ["__Host-holdfast-portal", "__Host-holdfast-browser"]
+        .into_iter()
+        .map(|name| (name.to_owned(), json!(person.client.cookie(HOST, name))))
+        .collect();
+    json!({ "cookies": cookies, "origin": person.client.portal(""), "token": token })
+}
+
+fn hand_out(mut stream: TcpStream, admin: &Value) {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) > 0 {
+        head.extend(byte);
+    }
+    let text = admin.to_string();
+    let length = text.len();
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
+    let _ = write!(stream, "{head}Content-Length: {length}\r\n\r\n{text}");
+}
+
+#[test]
+#[ignore = "needs schemathesis: run by `./check api`"]
+fn schemathesis_finds_nothing() {
+    let program = std::env::var_os("HOLDFAST_SCHEMATHESIS").expect("HOLDFAST_SCHEMATHESIS");
+    let appliance = Appliance::start_with(LIMITS).enrolled();
+    let mut stranger = super::client::Client::new(&appliance);
+    let url = stranger.portal("/api/v1/openapi.json");
+    let served: Value = serde_json::from_slice(&stranger.go(&url).body).unwrap();
+    if let Some(path) = std::env::var_os("HOLDFAST_DOCUMENT") {
+        let kept = std::fs::read(&path).unwrap_or_default();
+        let text = serde_json::to_string_pretty(&served).unwrap() + "\n";
+        if text.as_bytes() != kept {
+            std::fs::write(&path, text).unwrap();
+            panic!(
+                "docs/openapi.json was not what is served. It is now: look at it, and commit it."
+            );
+        }
+    }
+    let admins = TcpListener::bind("127.0.0.1:0").unwrap();
+    let from = format!("http://{}/", admins.local_addr().unwrap());
+    let mut child = Command::new(program)
+        .args([&stranger.portal(""), &from])
+        .spawn()
+        .unwrap();
+    admins.set_nonblocking(true).unwrap();
+    let mut given = 0;
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        match admins.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false).unwrap();
+                given += 1;
+                hand_out(stream, &admin(&appliance, given));
+            }
+            Err(_) => std::thread::sleep(std::time::Duration::from_millis(20)),
+        }
+    };
+    let ours = appliance.log();
+    assert!(!ours.contains("panicked"), "{ours}");
+    assert!(
+        status.success() && given > 0,
+        "schemathesis found something"
+    );
+}
