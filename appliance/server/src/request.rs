@@ -284,20 +284,21 @@ fn allowed(methods: &'static str) -> Answer {
     Ok(response)
 }
 
-/// Whether it is one of RFC 9110, section 9.3, or of RFC 5789.
+/// Whether it is one of RFC 9110, section 9.3, or of RFC 5789, or QUERY, which is registered as well.
 fn is_known(method: &Method) -> bool {
-    matches!(
-        *method,
-        Method::GET
-            | Method::HEAD
-            | Method::POST
-            | Method::PUT
-            | Method::DELETE
-            | Method::CONNECT
-            | Method::OPTIONS
-            | Method::TRACE
-            | Method::PATCH
-    )
+    method.as_str() == "QUERY"
+        || matches!(
+            *method,
+            Method::GET
+                | Method::HEAD
+                | Method::POST
+                | Method::PUT
+                | Method::DELETE
+                | Method::CONNECT
+                | Method::OPTIONS
+                | Method::TRACE
+                | Method::PATCH
+        )
 }
 
 /// The device protocol.

@@ -8,7 +8,7 @@ use crate::appliance::Appliance;
 use crate::web::Answer;
 
 /// What a program of the portal's own origin sends, with the token of this browser.
-fn ask(client: &mut Client, method: &str, path: &str, body: Option<&Value>) -> Answer {
+pub(super) fn ask(client: &mut Client, method: &str, path: &str, body: Option<&Value>) -> Answer {
     let token = told(&get(client, "/api/v1/session"))["token"].clone();
     let mut fields = format!(
         "Origin: {}\r\nX-Holdfast-Token: {}\r\n",
@@ -23,13 +23,13 @@ fn ask(client: &mut Client, method: &str, path: &str, body: Option<&Value>) -> A
     client.send(method, &url, &fields, body.as_bytes())
 }
 
-fn get(client: &mut Client, path: &str) -> Answer {
+pub(super) fn get(client: &mut Client, path: &str) -> Answer {
     let url = client.portal(path);
     client.send("GET", &url, "", b"")
 }
 
 /// The JSON of a good answer.
-fn told(answer: &Answer) -> Value {
+pub(super) fn told(answer: &Answer) -> Value {
     assert!((200..300).contains(&answer.status), "{}", answer.text());
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
@@ -372,7 +372,7 @@ fn what_a_program_sends_is_taken_in_its_one_shape() {
         problem(&get(client, path), 404);
     }
     let url = client.portal("/api/v1/account/totp");
-    for method in ["GET", "PATCH", "TRACE"] {
+    for method in ["GET", "PATCH", "TRACE", "QUERY"] {
         let answer = client.send(method, &url, "", b"");
         problem(&answer, 405);
         assert_eq!(answer.header("allow"), Some("POST, PUT, DELETE, OPTIONS"));

@@ -13,24 +13,51 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::api::{ask, get, told};
 use super::person::Person;
 use crate::appliance::Appliance;
 
 const HOST: &str = "portal.localhost";
-/// Rates that nothing here reaches.
-const LIMITS: &str = "\n[limits.portal]\nper_minute = 1000000\nburst = 1000000\n\n[limits.sign_in]\nper_minute = 1000000\n\
-     burst = 1000000\n";
+/// Rates that nothing here reaches, and passwords, so that there is something to set.
+const LINES: &str = r"
+[sign_in]
+passwords = true
 
-/// A new admin as a program needs one: cookies, origin and token.
+[limits]
+portal = { per_minute = 1000000, burst = 1000000 }
+sign_in = { per_minute = 1000000, burst = 1000000 }
+device = { per_minute = 1000000, burst = 1000000 }
+handshake = { per_minute = 1000000, burst = 1000000 }
+";
+
+/// A new admin as a program needs one: cookies, origin and token, and numbers of what is there to act on.
 fn admin(appliance: &Appliance, number: u32) -> Value {
-    let code = super::invite::make(appliance, &["admin"]).remove(0);
-    let mut person = Person::joined(appliance, &format!("Admin {number}"), &code);
-    let token = person.client.token();
+    let codes = super::invite::make(appliance, &["admin", "member"]);
+    let mut member = Person::joined(appliance, &format!("Member {number}"), &codes[1]);
+    let theirs = told(&get(&mut member.client, "/api/v1/session"));
+    let mut person = Person::joined(appliance, &format!("Admin {number}"), &codes[0]);
+    let client = &mut person.client;
+    let own = told(&get(client, "/api/v1/session"));
+    let invite = json!({ "roles": ["visitor"], "life_seconds": 3600 });
+    told(&ask(client, "POST", "/api/v1/invites", Some(&invite)));
+    // So that the last passkey can go.
+    told(&ask(client, "POST", "/api/v1/account/recovery-codes", None));
+    let mut first = |path| told(&get(client, path))["items"][0]["id"].clone();
+    let (passkey, invite) = (
+        first("/api/v1/account/passkeys"),
+        first("/api/v1/invites?limit=1"),
+    );
     let cookies: serde_json::Map<_, _> = ["__Host-holdfast-portal", "__Host-holdfast-browser"]
         .into_iter()
-        .map(|name| (name.to_owned(), json!(person.client.cookie(HOST, name))))
+        .map(|name| (name.to_owned(), json!(client.cookie(HOST, name))))
         .collect();
-    json!({ "cookies": cookies, "origin": person.client.portal(""), "token": token })
+    json!({
+        "cookies": cookies,
+        "origin": client.portal(""),
+        "token": own["token"],
+        "own": { "session": own["session"], "passkey": passkey },
+        "others": { "person": theirs["person"]["id"], "session": theirs["session"], "invite": invite, "role": "member" },
+    })
 }
 
 fn hand_out(mut stream: TcpStream, admin: &Value) {
@@ -49,7 +76,7 @@ fn hand_out(mut stream: TcpStream, admin: &Value) {
 #[ignore = "needs schemathesis: run by `./check api`"]
 fn schemathesis_finds_nothing() {
     let program = std::env::var_os("HOLDFAST_SCHEMATHESIS").expect("HOLDFAST_SCHEMATHESIS");
-    let appliance = Appliance::start_with(LIMITS).enrolled();
+    let appliance = Appliance::start_with(LINES).enrolled();
     let mut stranger = super::client::Client::new(&appliance);
     let url = stranger.portal("/api/v1/openapi.json");
     let served: Value = serde_json::from_slice(&stranger.go(&url).body).unwrap();
