@@ -17,8 +17,7 @@ use super::account::{session_rows, stamp};
 use super::form::Form;
 use super::guard::Sent;
 use super::route::Admin as Route;
-use super::{Answer, Call, Signed, form, see_other};
-use crate::device::{Device, State};
+use super::{Answer, Call, Signed, form, machine, see_other};
 use crate::people::{By, Governor, Made};
 use crate::rejection::Rejection;
 
@@ -49,7 +48,7 @@ pub(super) async fn answer(
         Route::People => return people_page(call, signed, &query, None),
         Route::Person => return person_page(call, signed, &query, query.get("id"), None),
         Route::Roles => return roles_page(call, &query, None),
-        Route::Machine => return machine_page(call),
+        Route::Machine => return machine::page(call),
         Route::Invite | Route::PutRole | Route::SetRoles | Route::Delete => {
             if fresh(signed).is_err() {
                 return step_up(call, route, form);
@@ -387,36 +386,4 @@ fn roles_page(call: &Call<'_>, typed: &Form, after: Option<After<'_>>) -> Answer
         })
         .collect();
     page(call, after, |shell| pages::roles(shell, &rows, &form))
-}
-
-fn machine_page(call: &Call<'_>) -> Answer {
-    let shared = call.shared;
-    let mut devices = Vec::new();
-    for row in shared.store.snapshot()?.all::<Device>()? {
-        let device = row?.1.record;
-        devices.push((
-            device.enrolled,
-            pages::DeviceRow {
-                name: device.name,
-                pin: device.pin.to_string(),
-                enrolled: stamp(device.enrolled),
-                active: device.state == State::Active,
-            },
-        ));
-    }
-    devices.sort_by_key(|(enrolled, _)| *enrolled);
-    let devices: Vec<_> = devices.into_iter().map(|(_, row)| row).collect();
-    let live = shared.site.live().map(|live| live.version);
-    let versions = shared.site.versions()?.into_iter().rev();
-    let versions: Vec<_> = versions
-        .map(|(number, version)| pages::VersionRow {
-            number,
-            created: stamp(version.created.saturating_mul(1000)),
-            files: version.pages,
-            live: live == Some(number),
-        })
-        .collect();
-    page(call, None, |shell| {
-        pages::machine(shell, &devices, &versions)
-    })
 }

@@ -12,6 +12,7 @@ mod form;
 mod guard;
 mod hand_over;
 mod join;
+mod machine;
 mod password;
 mod route;
 mod sign_in;

@@ -1,4 +1,4 @@
-//! The description by OpenAPI 3.1, made of the [`table`](super::table) and the schemas beside it.
+//! The description by OpenAPI 3.1, made of the [`operations`](super::operations) and the schemas beside it.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,8 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Map, Value, json};
 
 use super::super::Answer;
-use super::table::{OPERATIONS, Operation, Paged, Who};
+use super::operations::OPERATIONS;
+use super::table::{Operation, Paged, Who};
 use crate::body::Body;
 
 /// The parts that are no operations.

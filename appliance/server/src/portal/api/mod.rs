@@ -1,11 +1,12 @@
 //! `/api/v1`: what the pages of the portal do, for programs: JSON, errors by RFC 9457, described by OpenAPI.
 //!
-//! [`table`] names every operation with who may ask, what it takes and what it answers; the routes, the checks before each act
+//! [`operations`] names every operation with who may ask, what it takes and what it answers; the routes, the checks before each act
 //! and the [`document`] are made of it. The acts are those of the pages.
 
 mod account;
 mod admin;
 mod document;
+mod operations;
 mod paging;
 mod table;
 mod types;
