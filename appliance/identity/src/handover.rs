@@ -104,20 +104,21 @@ impl Handover {
         Ok(code)
     }
 
-    /// Takes the portal session of a code. The code is used up, also by a wrong binding.
+    /// Takes the portal session of a code. The code is used up, also by a wrong binding or by none.
     ///
     /// # Errors
     /// [`Error::Ceremony`] if it is unknown, used, past its end, of another browser, or its session has ended.
     pub fn redeem(
         &self,
         code: &Token,
-        binding: &Binding,
+        binding: Option<&Binding>,
         now: Instant,
     ) -> Result<Arc<Session>, Error> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let issued = all.by_hash.remove(&hash(code)).ok_or(Error::Ceremony)?;
         drop(all);
-        let mine = bool::from(issued.challenge.0.ct_eq(&binding.hash()));
+        let mine =
+            binding.is_some_and(|binding| bool::from(issued.challenge.0.ct_eq(&binding.hash())));
         if !mine || now >= issued.ends || issued.session.has_ended() {
             return Err(Error::Ceremony);
         }

@@ -128,25 +128,25 @@ fn a_hand_over_is_worth_nothing_without_its_browser_and_only_once() {
     let challenge = Challenge::parse(&Challenge::of(&mine).to_text()).unwrap();
     let issue = || handover.issue(&Kernel, &portal, challenge, at(0)).unwrap();
     let code = Token::parse(&issue().to_text()).unwrap();
-    let got = handover.redeem(&code, &mine, at(29)).unwrap();
+    let got = handover.redeem(&code, Some(&mine), at(29)).unwrap();
     assert_eq!(got.id, portal.id);
-    assert!(handover.redeem(&code, &mine, at(29)).is_err(), "once");
+    assert!(handover.redeem(&code, Some(&mine), at(29)).is_err(), "once");
     let code = issue();
     assert!(
-        handover.redeem(&code, &other, at(1)).is_err(),
+        handover.redeem(&code, Some(&other), at(1)).is_err(),
         "another browser"
     );
     assert!(
-        handover.redeem(&code, &mine, at(1)).is_err(),
+        handover.redeem(&code, Some(&mine), at(1)).is_err(),
         "which used it up"
     );
     assert!(
-        handover.redeem(&issue(), &mine, at(30)).is_err(),
+        handover.redeem(&issue(), Some(&mine), at(30)).is_err(),
         "too late"
     );
     assert!(
         handover
-            .redeem(&Token::fresh(&Kernel).unwrap(), &mine, at(1))
+            .redeem(&Token::fresh(&Kernel).unwrap(), Some(&mine), at(1))
             .is_err()
     );
     let site = begin(Some(&portal));
@@ -157,10 +157,10 @@ fn a_hand_over_is_worth_nothing_without_its_browser_and_only_once() {
     let code = issue();
     let which = Which::Person(id);
     world
-        .commit(|_, batch| sessions.end(batch, &act, which))
+        .commit(|_, batch| sessions.end(batch, &act, which, &mut crate::sessions::Ended::default()))
         .unwrap();
     assert!(
-        handover.redeem(&code, &mine, at(1)).is_err(),
+        handover.redeem(&code, Some(&mine), at(1)).is_err(),
         "its session has ended"
     );
     assert!(handover.issue(&Kernel, &portal, challenge, at(0)).is_err());

@@ -6,7 +6,7 @@ use holdfast_store::{Batch, Snapshot};
 
 use crate::Error;
 use crate::people::{self, Name, PersonId};
-use crate::sessions::{Method, New, Session, Sessions, Token, Which};
+use crate::sessions::{Ended, Method, New, Pending, Session, Sessions, Token, Which};
 use crate::tests::{Kernel, World};
 
 fn person(world: &World, text: &str, role: &str) -> PersonId {
@@ -44,6 +44,21 @@ fn begin(
         sessions.begin(snapshot, batch, &act, &Kernel, new)
     };
     sessions.admit(world.commit(begin).unwrap()).unwrap()
+}
+
+fn end(world: &World, sessions: &Sessions, which: Which) -> usize {
+    let (act, mut ended) = (world.act(4), Ended::default());
+    world
+        .commit(|_, batch| sessions.end(batch, &act, which, &mut ended))
+        .unwrap();
+    ended.count()
+}
+
+fn flush(world: &World, sessions: &Sessions, seconds: u64) {
+    let mut batch = Batch::new();
+    let flushed = sessions.flush(&mut batch, world.moment(seconds)).unwrap();
+    world.store.commit_blocking(batch).unwrap();
+    sessions.flushed(flushed);
 }
 
 #[test]
@@ -87,7 +102,8 @@ fn sessions_outlive_a_restart_and_their_limits_too() {
     let mut batch = Batch::new();
     sessions.flush(&mut batch, world.moment(1000)).unwrap();
     assert_eq!(batch.len(), 2, "one expectation, one record");
-    world.store.commit_blocking(batch).unwrap();
+    // The first is lost, as by a conflict: the next one has it again.
+    flush(&world, &sessions, 1000);
     sessions.find(&token, world.moment(1059)).unwrap();
     let mut batch = Batch::new();
     sessions.flush(&mut batch, world.moment(1059)).unwrap();
@@ -143,29 +159,16 @@ fn an_end_is_at_once_wakes_streams_and_takes_the_site_session_along() {
     });
     std::thread::sleep(Duration::from_millis(50));
     assert!(!waiting.is_finished());
-    let act = world.act(4);
     let ended = Instant::now();
-    let which = Which::One(ada, session.id);
-    let count = world
-        .commit(|_, batch| sessions.end(batch, &act, which))
-        .unwrap();
-    assert_eq!(count, 2);
+    assert_eq!(end(&world, &sessions, Which::One(ada, session.id)), 2);
     let woken = waiting.join().unwrap().saturating_duration_since(ended);
     assert!(woken < Duration::from_secs(1), "{woken:?}");
     assert!(sessions.find(&portal, world.moment(5)).is_none());
     assert!(sessions.find(&site, world.moment(5)).is_none());
     assert!(sessions.find(&other, world.moment(5)).is_some());
     assert_eq!(open(&world, 5).len(), 1);
-    let which = Which::Person(ada);
-    assert_eq!(
-        world
-            .commit(|_, batch| sessions.end(batch, &act, which))
-            .unwrap(),
-        0
-    );
-    let count = world
-        .commit(|_, batch| sessions.end(batch, &act, Which::All))
-        .unwrap();
+    assert_eq!(end(&world, &sessions, Which::Person(ada)), 0);
+    let count = end(&world, &sessions, Which::All);
     assert_eq!((count, sessions.is_empty()), (1, true));
 }
 
@@ -185,18 +188,12 @@ fn a_sign_in_that_meets_an_end_is_not_admitted() {
         sessions.begin(snapshot, batch, &act, &Kernel, new)
     };
     let pending = world.commit(begin).unwrap();
-    let which = Which::Person(ada);
-    world
-        .commit(|_, batch| sessions.end(batch, &act, which))
-        .unwrap();
+    end(&world, &sessions, Which::Person(ada));
     assert!(sessions.admit(pending).is_none());
     // The end of another's does not hold it up.
     let bob = person(&world, "bob", "member");
     let pending = world.commit(begin).unwrap();
-    let which = Which::Person(bob);
-    world
-        .commit(|_, batch| sessions.end(batch, &act, which))
-        .unwrap();
+    end(&world, &sessions, Which::Person(bob));
     assert!(sessions.admit(pending).is_some());
     // And one that meets a disabling does not commit.
     let snapshot = world.store.snapshot().unwrap();
@@ -273,4 +270,149 @@ fn a_look_up_is_quick() {
         "figure: session {} bytes besides keys and device",
         size_of::<Session>()
     );
+}
+
+/// A session whose batch is committed and that is not admitted yet.
+fn pending(
+    world: &World,
+    sessions: &Sessions,
+    person: PersonId,
+    portal: Option<&Session>,
+) -> Pending {
+    let act = world.act(3);
+    let new = New {
+        person,
+        portal,
+        method: Method::Passkey,
+        device: "",
+    };
+    world
+        .commit(|snapshot, batch| sessions.begin(snapshot, batch, &act, &Kernel, new))
+        .unwrap()
+}
+
+#[test]
+fn a_site_session_is_not_born_after_the_end_of_its_portal_session() {
+    let world = World::new();
+    let sessions = open(&world, 0);
+    let ada = person(&world, "ada", "member");
+    let token = begin(&world, &sessions, ada, None, 0);
+    let portal = sessions.find(&token, world.moment(1)).unwrap();
+    // It ended by time, which no act counts.
+    let site = pending(&world, &sessions, ada, Some(&portal));
+    flush(&world, &sessions, 100_000_000);
+    assert!(sessions.is_empty());
+    assert!(sessions.admit(site).is_none());
+    // It was ended between the hand-over's look and the beginning.
+    let token = begin(&world, &sessions, ada, None, 2);
+    let portal = sessions.find(&token, world.moment(3)).unwrap();
+    end(&world, &sessions, Which::One(ada, portal.id));
+    let act = world.act(5);
+    let new = New {
+        person: ada,
+        portal: Some(&portal),
+        method: Method::Passkey,
+        device: "",
+    };
+    let begun = world.commit(|snapshot, batch| sessions.begin(snapshot, batch, &act, &Kernel, new));
+    assert!(matches!(begun, Err(Error::Refused)));
+    // What was committed and not admitted is not back after a restart.
+    flush(&world, &sessions, 6);
+    assert_eq!(open(&world, 7).len(), 0);
+}
+
+#[test]
+fn a_row_of_a_site_session_without_its_portal_session_is_dropped_at_the_start() {
+    let world = World::new();
+    let sessions = open(&world, 0);
+    let ada = person(&world, "ada", "member");
+    let token = begin(&world, &sessions, ada, None, 0);
+    let portal = sessions.find(&token, world.moment(1)).unwrap();
+    let site = pending(&world, &sessions, ada, Some(&portal));
+    end(&world, &sessions, Which::One(ada, portal.id));
+    // The server ends before it comes to the admission.
+    drop(site);
+    assert_eq!(open(&world, 5).len(), 0);
+    assert_eq!(open(&world, 6).len(), 0);
+}
+
+#[test]
+fn a_session_that_was_ended_is_not_renewed() {
+    let world = World::new();
+    let sessions = open(&world, 0);
+    let ada = person(&world, "ada", "admin");
+    let token = begin(&world, &sessions, ada, None, 0);
+    let act = world.act(1);
+    let renew = |snapshot: &Snapshot, batch: &mut Batch| {
+        sessions.renew(snapshot, batch, &act, &Kernel, &token, Method::Passkey)
+    };
+    let renewed = world.commit(renew).unwrap();
+    let twice = world.commit(renew).unwrap();
+    assert!(sessions.admit(renewed).is_some());
+    // The same step-up from two tabs: one session, not two of one number.
+    assert!(sessions.admit(twice).is_none());
+    assert_eq!(sessions.len(), 1);
+    flush(&world, &sessions, 2);
+    assert_eq!(open(&world, 3).len(), 1);
+}
+
+#[test]
+fn an_end_whose_commit_fails_is_in_the_store_with_the_next_flush() {
+    let world = World::new();
+    let sessions = open(&world, 0);
+    let ada = person(&world, "ada", "member");
+    begin(&world, &sessions, ada, None, 0);
+    begin(&world, &sessions, ada, None, 1);
+    let (act, mut ended) = (world.act(4), Ended::default());
+    let mut lost = Batch::new();
+    sessions
+        .end(&mut lost, &act, Which::Person(ada), &mut ended)
+        .unwrap();
+    drop(lost);
+    assert_eq!(open(&world, 5).len(), 2, "nothing was committed");
+    // The act is run again after a conflict: its second batch holds the ends too.
+    let mut again = Batch::new();
+    sessions
+        .end(&mut again, &act, Which::Person(ada), &mut ended)
+        .unwrap();
+    assert_eq!(ended.count(), 2);
+    let mut unlucky = Batch::new();
+    sessions.flush(&mut unlucky, world.moment(5)).unwrap();
+    drop((again, unlucky));
+    flush(&world, &sessions, 6);
+    assert_eq!(open(&world, 7).len(), 0);
+    let mut idle = Batch::new();
+    sessions.flush(&mut idle, world.moment(8)).unwrap();
+    assert!(idle.is_empty(), "and then it is settled");
+}
+
+#[test]
+fn site_sessions_of_one_portal_session_are_bounded() {
+    let world = World::new();
+    let sessions = open(&world, 0);
+    let ada = person(&world, "ada", "member");
+    let token = begin(&world, &sessions, ada, None, 0);
+    let portal = sessions.find(&token, world.moment(1)).unwrap();
+    let sites: Vec<Token> = (2..40)
+        .map(|at| begin(&world, &sessions, ada, Some(&portal), at))
+        .collect();
+    assert_eq!(sessions.len(), 5);
+    let alive = |token: &Token| sessions.find(token, world.moment(41)).is_some();
+    assert!(
+        alive(&token),
+        "the portal's is not among those that give way"
+    );
+    assert!(sites[34..].iter().all(alive) && !sites[..34].iter().any(alive));
+    flush(&world, &sessions, 41);
+    assert_eq!(open(&world, 42).len(), 5);
+    // Sign-ins that come at once do not get beyond the limit either.
+    let bob = person(&world, "bob", "member");
+    let all: Vec<Pending> = (0..40)
+        .map(|_| pending(&world, &sessions, bob, None))
+        .collect();
+    for one in all {
+        let _ = sessions.admit(one);
+    }
+    let most = sessions.count(bob, world.moment(4));
+    assert!(most < 40, "{most}");
 }

@@ -9,13 +9,13 @@
 //! Fields of pages are made once for each entry ([`of_entry`]) and kept; [`add`] sees every answer, and fills in what the
 //! others lack.
 
+mod entry;
 mod policy;
 
-use holdfast_site::Entry;
 use http::header::{
-    ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_LENGTH,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
-    STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{Response, StatusCode};
 
@@ -25,7 +25,7 @@ use crate::host::REPORT;
 use crate::rejection::{Rejection, Voice};
 use crate::request::RequestContext;
 use crate::server::Shared;
-use crate::settings::PageRights;
+pub(crate) use entry::of_entry;
 
 /// Powerful features that no page here uses (Permissions Policy, section 5.2).
 const PERMISSIONS: &str = "accelerometer=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), \
@@ -40,107 +40,6 @@ const REPORTING_ENDPOINTS: HeaderName = HeaderName::from_static("reporting-endpo
 /// A header's value from text that may be wrong by our own fault only.
 pub(crate) fn value(text: &str) -> Result<HeaderValue, Rejection> {
     HeaderValue::try_from(text).map_err(|error| Rejection::Internal(error.to_string()))
-}
-
-/// All fields of an entry but for those of its encodings. `listed` is what the site's author adds: names in lower case,
-/// checked when the site was pushed; what is not the author's to say is left out here once more.
-pub(crate) fn of_entry(
-    rights: PageRights,
-    entry: &Entry,
-    listed: &[(&str, &str)],
-) -> Result<HeaderMap, Rejection> {
-    let mut headers = HeaderMap::with_capacity(24);
-    fill(&mut headers, Voice::Site);
-    headers.insert(CONTENT_TYPE, value(&entry.content_type)?);
-    // Kept, but asked for again each time: a new version shows at once, an unchanged page costs a 304.
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    if !entry.encodings.is_empty() {
-        headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
-    }
-    let policy = if rights.act {
-        policy::site(&entry.scripts)
-    } else {
-        open_to_opaque_origins(&mut headers, &entry.content_type);
-        policy::sandboxed().to_owned()
-    };
-    headers.insert(CONTENT_SECURITY_POLICY, value(&policy)?);
-    if rights.act {
-        headers.insert(REPORTING_ENDPOINTS, endpoint());
-    }
-    // Where the operator lets a site's own policy take the place of ours, all of the author's lines count. With one name
-    // for both hosts ours stands whatever the operator allows: it keeps pages from the portal.
-    let own = CONTENT_SECURITY_POLICY.as_str();
-    if rights.loosen && rights.act && listed.iter().any(|(name, _)| *name == own) {
-        headers.remove(CONTENT_SECURITY_POLICY);
-    }
-    for (name, text) in listed {
-        let (Ok(name), Ok(text)) = (HeaderName::try_from(*name), HeaderValue::try_from(*text))
-        else {
-            continue;
-        };
-        list(&mut headers, name, text, rights);
-    }
-    Ok(headers)
-}
-
-/// In a sandbox a page has an origin that is like no other, so that its own pictures and fonts are foreign to it.
-fn open_to_opaque_origins(headers: &mut HeaderMap, content_type: &str) {
-    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
-    // Fonts are fetched by CORS (CSS Fonts level 4, section 4.9).
-    if content_type.starts_with("font/") {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    }
-}
-
-/// Adds a field that the site's author lists.
-fn list(headers: &mut HeaderMap, name: HeaderName, text: HeaderValue, rights: PageRights) {
-    let PageRights { loosen, .. } = rights;
-    match name.as_str() {
-        // A second policy can only tighten the first (CSP level 3, section 8.1).
-        "content-security-policy" => {
-            headers.append(name, text);
-        }
-        "cache-control" | "content-type" | "origin-agent-cluster" => {
-            headers.insert(name, text);
-        }
-        "referrer-policy"
-        | "permissions-policy"
-        | "cross-origin-opener-policy"
-        | "cross-origin-resource-policy"
-        | "cross-origin-embedder-policy"
-        | "x-frame-options" => {
-            if loosen {
-                headers.insert(name, text);
-            }
-        }
-        other if other.starts_with("access-control-") => {
-            if loosen {
-                headers.insert(name, text);
-            }
-        }
-        // Ours alone, or the protocol's.
-        "set-cookie"
-        | "strict-transport-security"
-        | "content-length"
-        | "content-encoding"
-        | "content-range"
-        | "accept-ranges"
-        | "transfer-encoding"
-        | "connection"
-        | "keep-alive"
-        | "upgrade"
-        | "trailer"
-        | "location"
-        | "etag"
-        | "vary"
-        | "date"
-        | "last-modified"
-        | "x-content-type-options" => {}
-        _ => {
-            headers.append(name, text);
-        }
-    }
 }
 
 /// A page of our own. `render` is given the nonce under which its style sheet is let in.
@@ -268,176 +167,4 @@ fn endpoint() -> HeaderValue {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use holdfast_site::BlobRef;
-    use std::collections::BTreeMap;
-
-    const USUAL: PageRights = PageRights {
-        act: true,
-        loosen: false,
-    };
-
-    fn fields(rights: PageRights, kind: &str, listed: &[(&str, &str)]) -> HeaderMap {
-        let entry = Entry {
-            content_type: kind.to_owned(),
-            identity: BlobRef::of(b"x"),
-            encodings: BTreeMap::new(),
-            scripts: vec!["sha256-RFWPLDbv2BY+rCkDzsE+0fr8ylGr2R2faWMhq4lfEQc=".to_owned()],
-        };
-        of_entry(rights, &entry, listed).unwrap()
-    }
-
-    fn all<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
-        headers
-            .get_all(name)
-            .iter()
-            .map(|one| one.to_str().unwrap())
-            .collect()
-    }
-
-    const THEIRS: &str = "default-src *";
-
-    #[test]
-    fn a_sites_policy_can_only_tighten_unless_the_operator_lets_it() {
-        let mut rights = USUAL;
-        let listed = [
-            ("content-security-policy", THEIRS),
-            ("content-security-policy", "img-src 'none'"),
-            ("referrer-policy", "unsafe-url"),
-            ("access-control-allow-origin", "*"),
-            ("cross-origin-embedder-policy", "require-corp"),
-            ("x-robots-tag", "noindex"),
-        ];
-        let headers = fields(rights, "text/html", &listed);
-        let policies = all(&headers, "content-security-policy");
-        assert_eq!(policies.len(), 3);
-        assert!(
-            policies
-                .first()
-                .unwrap()
-                .contains("script-src 'self' 'sha256-RFWP")
-        );
-        assert_eq!(policies.get(1), Some(&THEIRS));
-        assert_eq!(
-            all(&headers, "referrer-policy"),
-            ["strict-origin-when-cross-origin"]
-        );
-        assert!(all(&headers, "access-control-allow-origin").is_empty());
-        assert!(all(&headers, "cross-origin-embedder-policy").is_empty());
-        assert_eq!(all(&headers, "x-robots-tag"), ["noindex"]);
-        rights.loosen = true;
-        let headers = fields(
-            rights,
-            "text/html",
-            &[
-                ("content-security-policy", THEIRS),
-                ("content-security-policy", "img-src 'none'"),
-            ],
-        );
-        assert_eq!(
-            all(&headers, "content-security-policy"),
-            [THEIRS, "img-src 'none'"]
-        );
-        let headers = fields(rights, "text/html", listed.get(2..).unwrap());
-        assert_eq!(all(&headers, "referrer-policy"), ["unsafe-url"]);
-        assert_eq!(all(&headers, "access-control-allow-origin"), ["*"]);
-    }
-
-    #[test]
-    fn what_is_not_the_authors_to_say_is_left_out() {
-        let rights = USUAL;
-        for name in [
-            "set-cookie",
-            "strict-transport-security",
-            "content-length",
-            "vary",
-            "etag",
-            "location",
-            "date",
-            "connection",
-        ] {
-            let headers = fields(rights, "text/html", &[(name, "theirs")]);
-            assert!(!all(&headers, name).contains(&"theirs"), "{name}");
-        }
-        let headers = fields(
-            rights,
-            "text/html",
-            &[
-                ("x-content-type-options", "sniff"),
-                ("bad name", "x"),
-                ("x-a", "a\r\nb: c"),
-            ],
-        );
-        assert_eq!(all(&headers, "x-content-type-options"), ["nosniff"]);
-        assert!(!headers.contains_key("b") && !headers.contains_key("x-a"));
-    }
-
-    #[test]
-    fn pages_that_not_everybody_may_see_are_kept_out_of_shared_caches() {
-        // RFC 9111, sections 3 and 5.2.2: whatever the site's author says.
-        let rights = USUAL;
-        let mut headers = fields(
-            rights,
-            "text/html",
-            &[("cache-control", "public, s-maxage=600")],
-        );
-        assert_eq!(all(&headers, "cache-control"), ["public, s-maxage=600"]);
-        keep_private(&mut headers);
-        assert_eq!(all(&headers, "cache-control"), ["private, no-store"]);
-    }
-
-    #[test]
-    fn with_one_name_pages_can_do_nothing_and_no_header_of_theirs_changes_that() {
-        let mut rights = PageRights {
-            act: false,
-            loosen: true,
-        };
-        for kind in [
-            "text/html; charset=utf-8",
-            "image/svg+xml",
-            "application/xml",
-            "application/pdf",
-            "text/javascript",
-        ] {
-            let headers = fields(rights, kind, &[("content-security-policy", THEIRS)]);
-            let policies = all(&headers, "content-security-policy");
-            assert_eq!(policies, [policy::sandboxed(), THEIRS], "{kind}");
-        }
-        assert_eq!(
-            all(
-                &fields(rights, "font/woff2", &[]),
-                "access-control-allow-origin"
-            ),
-            ["*"]
-        );
-        rights.act = true;
-        let headers = fields(rights, "text/html", &[]);
-        assert!(
-            all(&headers, "content-security-policy")
-                .first()
-                .unwrap()
-                .contains("script-src 'self'")
-        );
-    }
-
-    #[test]
-    fn our_own_pages_have_a_nonce_each_and_trusted_types() {
-        let page = || own_page(StatusCode::OK, str::to_owned);
-        let (one, other) = (page(), page());
-        let policy =
-            |response: &Response<Body>| all(response.headers(), "content-security-policy").concat();
-        assert_ne!(policy(&one), policy(&other));
-        for part in [
-            "default-src 'none'",
-            "require-trusted-types-for 'script'",
-            "trusted-types 'none'",
-            "frame-ancestors 'none'",
-            "script-src 'nonce-",
-        ] {
-            assert!(policy(&one).contains(part), "{part}");
-        }
-        assert!(!policy(&one).contains("unsafe"));
-        assert_eq!(all(one.headers(), "x-frame-options"), ["DENY"]);
-    }
-}
+mod tests;

@@ -15,7 +15,7 @@ const OWN: &str = "/.holdfast";
 /// Where a sign-in for the site begins.
 pub(crate) const SET_OUT: &str = "/.holdfast/sign-in";
 /// Where it comes back to.
-const REDEEM: &str = "/.holdfast/redeem";
+pub(crate) const REDEEM: &str = "/.holdfast/redeem";
 /// Where browsers send their reports, on every host.
 pub(crate) const REPORT: &str = "/.holdfast/report";
 
@@ -164,6 +164,8 @@ impl Target {
         match self {
             Self::Report => "POST, OPTIONS",
             Self::Portal(route) => route.methods(),
+            // Each uses something up or sets something.
+            Self::SetOut | Self::Redeem => "GET, OPTIONS",
             _ => "GET, HEAD, OPTIONS",
         }
     }

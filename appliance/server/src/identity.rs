@@ -10,7 +10,7 @@ use holdfast_identity::limits::Failures;
 use holdfast_identity::passkeys::{Binding, Passkeys};
 use holdfast_identity::passwords::Passwords;
 use holdfast_identity::recovery::Recovery;
-use holdfast_identity::sessions::{Session, Sessions};
+use holdfast_identity::sessions::{Ended, Session, Sessions, Which};
 use holdfast_identity::{Act, Error, Moment, PersonId, Random, people, roles};
 use holdfast_policy::Principal;
 use holdfast_store::{Batch, Snapshot, Store};
@@ -271,8 +271,18 @@ impl Shared {
     /// Writes the last uses of sessions that are due.
     pub(crate) async fn flush_sessions(&self) -> Result<(), Rejection> {
         let now = self.moment();
-        self.change(|_, batch| self.identity.sessions.flush(batch, now))
-            .await
+        let sessions = &self.identity.sessions;
+        let flushed = self.change(|_, batch| sessions.flush(batch, now)).await?;
+        sessions.flushed(flushed);
+        Ok(())
+    }
+
+    /// Ends sessions, and tells how many.
+    pub(crate) async fn end_sessions(&self, act: &Act, which: Which) -> Result<usize, Rejection> {
+        let mut ended = Ended::default();
+        self.change(|_, batch| self.identity.sessions.end(batch, act, which, &mut ended))
+            .await?;
+        Ok(ended.count())
     }
 }
 

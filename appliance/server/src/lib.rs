@@ -41,6 +41,7 @@ mod settings;
 mod stall;
 mod tls;
 mod upkeep;
+mod worker;
 
 /// For the fuzz targets alone.
 #[doc(hidden)]

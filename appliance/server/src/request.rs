@@ -33,6 +33,7 @@ use crate::portal;
 use crate::record;
 use crate::rejection::{Rejection, Voice};
 use crate::server::Shared;
+use crate::worker;
 
 /// What is known of one request, made once and passed along.
 pub(crate) struct RequestContext {
@@ -162,6 +163,7 @@ async fn web(
     shape::web(parts)?;
     // route
     let host = host?;
+    worker::refuse_at_root(host, parts)?;
     let reading = matches!(parts.method, Method::GET | Method::HEAD);
     let known = if reading && host.has_pages() {
         Page::known(shared, &parts.uri)
@@ -185,7 +187,8 @@ async fn web(
     context.home = host.home(context.voice);
     match (&parts.method, target) {
         (&Method::OPTIONS, _) => return allowed(target.methods()),
-        (&Method::GET | &Method::HEAD, Target::Report) => {
+        (&Method::HEAD, Target::SetOut | Target::Redeem)
+        | (&Method::GET | &Method::HEAD, Target::Report) => {
             return Err(Rejection::Method(target.methods()));
         }
         (method, Target::Portal(route)) if route.takes(method) => {}

@@ -14,11 +14,11 @@
 //! end(…, &mut batch) → commit                            dead in memory at once, also if the commit fails
 //! ```
 
+mod all;
 mod session;
 mod store;
 mod token;
 
-use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -32,26 +32,19 @@ use crate::people::{self, PersonId};
 use crate::personal::PersonKey;
 use crate::secrets::{Keyed, Secret};
 use crate::{Act, Error, Moment, Random, roles};
+use all::All;
 use store::Stored;
 
 /// Characters of a device's description that are kept.
 const DEVICE: usize = 200;
+/// Site sessions that may hang on one portal session. A browser uses one; a few more are for tabs that came at once.
+const SITES: u32 = 4;
 
 /// All sessions, in memory and in the store.
 pub struct Sessions {
     secret: Secret,
     origin: Instant,
     all: RwLock<All>,
-}
-
-#[derive(Default)]
-struct All {
-    by_token: HashMap<Keyed, Arc<Session>>,
-    by_person: HashMap<PersonId, Vec<Keyed>>,
-    /// Grows with each act that ends sessions, so that one which began before is not admitted after: everybody's, and each
-    /// person's, so that nobody can hold up another by signing in and out.
-    ends_of_all: u64,
-    ends_of: HashMap<PersonId, u64>,
 }
 
 /// What a new session is about.
@@ -72,8 +65,29 @@ pub struct Pending {
     token: Token,
     key: Keyed,
     session: Session,
+    /// What the batch takes out: what is beyond the limit, or the session that is renewed.
     ends: Vec<Keyed>,
+    renews: Option<Keyed>,
     ends_before: (u64, u64),
+}
+
+/// What an act has ended, over all runs of its closure: hand the same one to each.
+#[derive(Debug, Default)]
+pub struct Ended(Vec<Keyed>);
+
+impl Ended {
+    /// How many sessions.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// What a flush has put into its batch.
+#[derive(Debug, Default)]
+pub struct Flushed {
+    owed: Vec<Keyed>,
+    used: Vec<(Arc<Session>, i64)>,
 }
 
 /// Which sessions end.
@@ -90,8 +104,8 @@ pub enum Which {
 }
 
 impl Sessions {
-    /// Reads the sessions of the store. Those that have ended meanwhile, or whose person is gone or disabled, leave it by the
-    /// batch. `now` becomes the origin of this run's times.
+    /// Reads the sessions of the store. Those that have ended meanwhile, whose person is gone or disabled, or whose portal
+    /// session is gone, leave it by the batch. `now` becomes the origin of this run's times.
     ///
     /// # Errors
     /// [`Error::Store`], [`Error::Random`].
@@ -115,6 +129,10 @@ impl Sessions {
                 }
             }
         }
+        for key in all.orphans() {
+            all.remove(&key, false);
+            batch.delete(Stored::TABLE, key);
+        }
         Ok(Self {
             secret,
             origin: now.monotonic,
@@ -125,7 +143,8 @@ impl Sessions {
     /// Prepares a session. Where the person has as many as their roles allow, the one used longest ago ends with the commit.
     ///
     /// # Errors
-    /// [`Error::NoPerson`] if the person is gone, [`Error::Refused`] if disabled, [`Error::Store`], [`Error::Random`].
+    /// [`Error::NoPerson`] if the person is gone, [`Error::Refused`] if disabled or if the portal session has ended,
+    /// [`Error::Store`], [`Error::Random`].
     pub fn begin(
         &self,
         snapshot: &Snapshot,
@@ -135,6 +154,10 @@ impl Sessions {
         new: New<'_>,
     ) -> Result<Pending, Error> {
         let ends_before = self.read().ends(new.person);
+        // Looked at after the count: an end from here on is seen at the admission.
+        if new.portal.is_some_and(Session::has_ended) {
+            return Err(Error::Refused);
+        }
         let person = people::find(snapshot, new.person)?;
         if !person.enabled {
             return Err(Error::Refused);
@@ -157,12 +180,10 @@ impl Sessions {
             limits,
             device: key.seal(new.person, "device", &device, random)?,
         });
-        let mut ends = Vec::new();
         if new.portal.is_none() {
-            ends = self.read().oldest_beyond(new.person, limits.sessions);
             act.done(batch, Kind::SignedIn, new.person.to_string())?;
         }
-        self.pend(batch, act, random, session, ends, ends_before)
+        self.pend(batch, act, random, session, None, ends_before)
     }
 
     /// Prepares a new token for a session, with a fresh proof: the step-up. The old token is dead once it is admitted.
@@ -187,25 +208,34 @@ impl Sessions {
         let millis = self.millis(act.now);
         let session = old.renewed(Proof::new(method, millis), millis);
         act.done(batch, Kind::SteppedUp, old.person.to_string())?;
-        let ends = vec![self.key(token)];
-        self.pend(batch, act, random, session, ends, ends_before)
+        let renews = Some(self.key(token));
+        self.pend(batch, act, random, session, renews, ends_before)
     }
 
-    /// Takes up a session whose batch is committed, and hands out its token. `None` if sessions were ended meanwhile: have
-    /// the person sign in again.
+    /// Takes up a session whose batch is committed, and hands out its token. `None` if meanwhile sessions of the person were
+    /// ended, or the one that it renews or hangs on: have the person sign in again. Its row leaves the store with the next
+    /// [`Sessions::flush`] then.
     #[must_use]
     pub fn admit(&self, pending: Pending) -> Option<Token> {
         let mut all = self.write();
-        if all.ends(pending.session.person) != pending.ends_before {
+        let session = &pending.session;
+        // All under the one lock that every end takes, so that none can come in between.
+        let stands = all.ends(session.person) == pending.ends_before
+            && pending.renews.is_none_or(|old| all.is_alive(&old))
+            && session
+                .portal
+                .is_none_or(|id| all.has_portal(session.person, id));
+        if !stands {
+            all.owe(pending.key);
             return None;
         }
         for key in &pending.ends {
             // What hangs on a renewed session stays: it keeps its number.
-            let renewed = all
-                .by_token
-                .get(key)
-                .is_some_and(|old| old.id == pending.session.id);
-            all.remove(key, !renewed);
+            all.remove(key, pending.renews != Some(*key));
+        }
+        // Others may have been admitted since the batch was made.
+        for key in all.oldest_beyond(session, 1) {
+            all.remove(&key, true);
         }
         all.insert(pending.key, pending.session);
         Some(pending.token)
@@ -215,7 +245,7 @@ impl Sessions {
     #[must_use]
     pub fn find(&self, token: &Token, now: Moment) -> Option<Arc<Session>> {
         let key = self.key(token);
-        let session = Arc::clone(self.read().by_token.get(&key)?);
+        let session = self.read().get(&key)?;
         let millis = self.millis(now);
         if session.is_over(millis) {
             return None;
@@ -257,20 +287,25 @@ impl Sessions {
     }
 
     /// Ends sessions: in memory at once, so that no further byte is served and open streams are woken; in the store with the
-    /// batch. Tells how many.
+    /// batch. Where the batch is not committed, their rows leave the store with the next [`Sessions::flush`]. `ended` is the
+    /// same for each run of one act: a run that meets another commit has ended them already, and its batch is lost.
     ///
     /// # Errors
     /// [`Error::Store`], of the event alone; they have ended in memory then too.
-    pub fn end(&self, batch: &mut Batch, act: &Act, which: Which) -> Result<usize, Error> {
+    pub fn end(
+        &self,
+        batch: &mut Batch,
+        act: &Act,
+        which: Which,
+        ended: &mut Ended,
+    ) -> Result<(), Error> {
         let mut all = self.write();
         all.count_end(which);
-        let keys = all.matching(which);
-        let mut ended = Vec::new();
-        for key in keys {
-            ended.extend(all.remove(&key, true));
+        for key in all.matching(which) {
+            ended.0.extend(all.remove(&key, true));
         }
         drop(all);
-        for key in &ended {
+        for key in &ended.0 {
             batch.delete(Stored::TABLE, key);
         }
         batch.use_last_reserve();
@@ -280,43 +315,49 @@ impl Sessions {
                 person.to_string()
             }
         };
-        act.done(batch, Kind::SessionsEnded, whose)?;
-        Ok(ended.len())
+        act.done(batch, Kind::SessionsEnded, whose)
     }
 
-    /// Puts last uses that are a minute newer than what is stored into the batch, and takes out what has ended by time.
-    /// Call it once a minute, and when the server stops.
+    /// Puts last uses that are a minute newer than what is stored into the batch, and takes out what has ended, by time or by
+    /// an act whose commit failed. Call it once a minute, and when the server stops; after the commit, hand what it gives to
+    /// [`Sessions::flushed`].
     ///
     /// # Errors
     /// [`Error::Store`] if a record cannot be encoded.
-    pub fn flush(&self, batch: &mut Batch, now: Moment) -> Result<(), Error> {
+    pub fn flush(&self, batch: &mut Batch, now: Moment) -> Result<Flushed, Error> {
         let millis = self.millis(now);
         let mut all = self.write();
-        let over: Vec<Keyed> = all
-            .by_token
-            .iter()
-            .filter(|(_, session)| session.is_over(millis))
-            .map(|(key, _)| *key)
-            .collect();
-        for key in over {
-            for ended in all.remove(&key, true) {
-                batch.delete(Stored::TABLE, ended);
-            }
+        for key in all.over(millis) {
+            all.remove(&key, true);
         }
-        for (key, session) in &all.by_token {
-            if session.take_flush() {
+        let owed = all.owed();
+        for key in &owed {
+            batch.delete(Stored::TABLE, key);
+        }
+        let mut used = Vec::new();
+        for (key, session) in all.iter() {
+            if session.is_due() {
                 // One that was ended in between must not come back by this.
                 batch.expect_present(Stored::TABLE, key);
                 batch.put(key, &Stored::of(session, now, millis))?;
+                used.push((Arc::clone(session), session.used()));
             }
         }
-        Ok(())
+        Ok(Flushed { owed, used })
+    }
+
+    /// Takes note that a flush is committed.
+    pub fn flushed(&self, flushed: Flushed) {
+        for (session, used) in flushed.used {
+            session.set_flushed(used);
+        }
+        self.write().settle(&flushed.owed);
     }
 
     /// Number of sessions in memory.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.read().by_token.len()
+        self.read().iter().count()
     }
 
     /// Whether there is none.
@@ -331,9 +372,13 @@ impl Sessions {
         act: &Act,
         random: &impl Random,
         session: Session,
-        ends: Vec<Keyed>,
+        renews: Option<Keyed>,
         ends_before: (u64, u64),
     ) -> Result<Pending, Error> {
+        let ends = match renews {
+            Some(old) => vec![old],
+            None => self.read().oldest_beyond(&session, 1),
+        };
         let token = Token::fresh(random)?;
         let key = self.key(&token);
         batch.put(key, &Stored::of(&session, act.now, self.millis(act.now)))?;
@@ -345,6 +390,7 @@ impl Sessions {
             key,
             session,
             ends,
+            renews,
             ends_before,
         })
     }
@@ -370,92 +416,5 @@ impl Sessions {
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, All> {
         self.all.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl All {
-    /// How often sessions were ended: everybody's, and this person's.
-    fn ends(&self, person: PersonId) -> (u64, u64) {
-        let own = self.ends_of.get(&person).copied().unwrap_or(0);
-        (self.ends_of_all, own)
-    }
-
-    fn count_end(&mut self, which: Which) {
-        let count = match which {
-            Which::All => &mut self.ends_of_all,
-            Which::One(person, _) | Which::Others(person, _) | Which::Person(person) => {
-                self.ends_of.entry(person).or_default()
-            }
-        };
-        *count = count.wrapping_add(1);
-    }
-
-    fn insert(&mut self, key: Keyed, session: Session) {
-        self.by_person.entry(session.person).or_default().push(key);
-        self.by_token.insert(key, Arc::new(session));
-    }
-
-    fn of(&self, person: PersonId) -> Vec<Arc<Session>> {
-        let keys = self.by_person.get(&person).into_iter().flatten();
-        keys.filter_map(|key| self.by_token.get(key).cloned())
-            .collect()
-    }
-
-    /// Takes a session out and wakes what waits for its end; `hanging` also what hangs on it. Tells the keys.
-    fn remove(&mut self, key: &Keyed, hanging: bool) -> Vec<Keyed> {
-        let Some(session) = self.by_token.remove(key) else {
-            return Vec::new();
-        };
-        session.end();
-        let (id, person) = (session.id, session.person);
-        let mut gone = vec![*key];
-        if let Some(keys) = self.by_person.get_mut(&person) {
-            keys.retain(|other| other != key);
-            let site = |key: &&Keyed| {
-                let session = self.by_token.get(*key);
-                hanging && session.is_some_and(|session| session.portal == Some(id))
-            };
-            let sites: Vec<Keyed> = keys.iter().filter(site).copied().collect();
-            if keys.is_empty() {
-                self.by_person.remove(&person);
-            }
-            for site in sites {
-                gone.extend(self.remove(&site, false));
-            }
-        }
-        gone
-    }
-
-    fn matching(&self, which: Which) -> Vec<Keyed> {
-        let fits = |session: &Session| match which {
-            Which::One(person, id) => session.person == person && session.id == id,
-            Which::Others(person, id) => {
-                session.person == person && session.id != id && session.portal != Some(id)
-            }
-            Which::Person(person) => session.person == person,
-            Which::All => true,
-        };
-        let all = self.by_token.iter();
-        all.filter(|(_, session)| fits(session))
-            .map(|(key, _)| *key)
-            .collect()
-    }
-
-    /// The portal sessions that must go so that one more stays within `most`.
-    fn oldest_beyond(&self, person: PersonId, most: u32) -> Vec<Keyed> {
-        let keys = self.by_person.get(&person).into_iter().flatten();
-        let mut portal: Vec<(i64, Keyed)> = keys
-            .filter_map(|key| Some((self.by_token.get(key)?, key)))
-            .filter(|(session, _)| session.portal.is_none())
-            .map(|(session, key)| (session.used(), *key))
-            .collect();
-        portal.sort_unstable();
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
-        let beyond = portal.len().saturating_add(1).saturating_sub(most);
-        portal
-            .into_iter()
-            .take(beyond)
-            .map(|(_, key)| key)
-            .collect()
     }
 }

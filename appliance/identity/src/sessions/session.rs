@@ -214,14 +214,15 @@ impl Session {
         self.used.fetch_max(now, Ordering::Relaxed);
     }
 
-    /// Whether its last use is due to be written; if so it counts as written.
-    pub(crate) fn take_flush(&self) -> bool {
-        let (used, flushed) = (self.used(), self.flushed.load(Ordering::Relaxed));
-        let due = used.saturating_sub(flushed) >= FLUSH_MILLIS;
-        if due {
-            self.flushed.store(used, Ordering::Relaxed);
-        }
-        due
+    /// Whether its last use is due to be written.
+    pub(crate) fn is_due(&self) -> bool {
+        let flushed = self.flushed.load(Ordering::Relaxed);
+        self.used().saturating_sub(flushed) >= FLUSH_MILLIS
+    }
+
+    /// Its use at that time is in the store.
+    pub(crate) fn set_flushed(&self, used: i64) {
+        self.flushed.fetch_max(used, Ordering::Relaxed);
     }
 }
 

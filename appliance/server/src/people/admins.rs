@@ -39,6 +39,18 @@ pub(super) fn has_admin(snapshot: &Snapshot, after: Option<&After<'_>>) -> Resul
     Ok(false)
 }
 
+/// Who governs now and would not with this role.
+pub(super) fn not_any_more(snapshot: &Snapshot, role: &Role) -> Result<Vec<PersonId>, Error> {
+    let mut lost = Vec::new();
+    for person in people::list(snapshot)? {
+        let (held, role) = (&person.roles, Some(role));
+        if is_admin(snapshot, held, None)? && !is_admin(snapshot, held, role)? {
+            lost.push(person.id);
+        }
+    }
+    Ok(lost)
+}
+
 /// Whether these roles are an admin's, by themselves or by what they inherit; with a role as it would be.
 pub(super) fn is_admin(
     snapshot: &Snapshot,

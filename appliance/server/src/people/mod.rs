@@ -16,7 +16,7 @@ use holdfast_identity::code::Code;
 use holdfast_identity::invites;
 use holdfast_identity::people::{self, Name};
 use holdfast_identity::roles::{self, Role};
-use holdfast_identity::sessions::{Session, SessionId, Which};
+use holdfast_identity::sessions::{Ended, Session, SessionId, Which};
 use holdfast_identity::{Act, Error, PersonId};
 use holdfast_store::{Batch, Snapshot};
 use tokio::sync::OwnedMutexGuard;
@@ -141,8 +141,7 @@ impl Governor {
             })
             .await?;
             self.shared.identity.forget();
-            self.change(|_, batch| self.end(batch, Which::Person(id)))
-                .await?;
+            self.end(Which::Person(id)).await?;
             Ok(())
         })
         .await
@@ -230,8 +229,7 @@ impl Governor {
                 return Err(gone());
             }
             drop(there);
-            self.change(|_, batch| self.end(batch, Which::One(id, session)))
-                .await
+            self.end(Which::One(id, session)).await
         })
         .await
     }
@@ -244,7 +242,7 @@ impl Governor {
                 people::find(&self.shared.store.snapshot()?, id)?;
             }
             let which = of.map_or(Which::All, Which::Person);
-            self.change(|_, batch| self.end(batch, which)).await
+            self.end(which).await
         })
         .await
     }
@@ -265,8 +263,14 @@ impl Governor {
             let _alone = self.alone().await?;
             self.known_or_none(&role.inherits)?;
             self.keeps_an_admin(&After::Changed(&role))?;
-            self.change(|snapshot, batch| roles::put(snapshot, batch, &self.act, &role))
-                .await?;
+            self.change(|snapshot, batch| {
+                for id in admins::not_any_more(snapshot, &role)? {
+                    let was = Actor::Person(id.to_string());
+                    invites::withdraw_those_of(snapshot, batch, &self.act, &was)?;
+                }
+                roles::put(snapshot, batch, &self.act, &role)
+            })
+            .await?;
             self.shared.identity.forget();
             Ok(())
         })
@@ -314,8 +318,8 @@ impl Governor {
         self.shared.change(act).await
     }
 
-    fn end(&self, batch: &mut Batch, which: Which) -> Result<usize, Error> {
-        self.shared.identity.sessions.end(batch, &self.act, which)
+    async fn end(&self, which: Which) -> Result<usize, Rejection> {
+        self.shared.end_sessions(&self.act, which).await
     }
 
     /// Ends all that a person can do, together with this change. A sign-in that came in between is met by a second end.
@@ -326,15 +330,18 @@ impl Governor {
     ) -> Result<(), Rejection> {
         let who = Actor::Person(id.to_string());
         people::find(&self.shared.store.snapshot()?, id)?;
+        let sessions = &self.shared.identity.sessions;
+        let (all, mut ended) = (Which::Person(id), Ended::default());
         self.change(|snapshot, batch| {
-            self.end(batch, Which::Person(id))?;
+            sessions.end(batch, &self.act, all, &mut ended)?;
             invites::withdraw_those_of(snapshot, batch, &self.act, &who)?;
             change(snapshot, batch)
         })
         .await?;
         self.shared.identity.forget();
-        let mut batch = Batch::new();
-        if self.end(&mut batch, Which::Person(id))? > 0 {
+        let (mut batch, mut late) = (Batch::new(), Ended::default());
+        sessions.end(&mut batch, &self.act, all, &mut late)?;
+        if late.count() > 0 {
             self.shared.store.commit(batch).await?;
         }
         Ok(())

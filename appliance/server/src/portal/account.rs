@@ -1,10 +1,12 @@
 //! What is one's own: passkeys, the second factor, recovery codes, sessions. What could take the account over asks for a
 //! sign-in of the last five minutes.
 
+use std::sync::Arc;
+
 use holdfast_audit::Timestamp;
 use holdfast_identity::code::Code;
 use holdfast_identity::passkeys::{self, Answer as Given, Begun, FRESH};
-use holdfast_identity::sessions::{Method, Session, SessionId, Which};
+use holdfast_identity::sessions::{Ended, Method, Session, SessionId, Which};
 use holdfast_identity::totp::{self, Algorithm, SetUp};
 use holdfast_identity::{Error, passwords, recovery};
 use holdfast_policy::{Permit, UseAccount};
@@ -17,6 +19,7 @@ use zeroize::Zeroizing;
 use super::guard::Sent;
 use super::route::Account as Route;
 use super::{Answer, Call, Signed, form, password, see_other};
+use crate::api;
 use crate::identity::{Kernel, actor};
 use crate::rejection::Rejection;
 
@@ -205,28 +208,34 @@ pub(super) async fn remove_passkey(
     signed: &Signed,
     id: &str,
 ) -> Result<&'static str, Rejection> {
-    let shared = call.shared;
-    let passkeys = call.passkeys()?;
+    let shared = Arc::clone(call.shared);
+    call.passkeys()?;
     let id = data_encoding::HEXLOWER.decode(id.as_bytes()).ok();
     let id: [u8; 8] = id.and_then(|id| id.try_into().ok()).ok_or_else(gone)?;
     let act = shared.act_of(actor(&signed.session), call.context);
-    let removed = shared.change(|snapshot, batch| {
-        let removed = passkeys.remove(snapshot, batch, &act, &Kernel, &signed.session, id);
-        removed.map_err(|error| match error {
-            Error::Refused => Error::NoPerson,
-            error => error,
-        })
+    let session = Arc::clone(&signed.session);
+    // Whoever holds the removed one may be signed in by it: both or neither, also when the client has gone.
+    let which = Which::Others(session.person, session.id);
+    let removed = api::detached(async move {
+        let identity = &shared.identity;
+        let passkeys = identity.passkeys.as_ref();
+        let passkeys = passkeys.map_err(|why| Rejection::Conflict(why.clone()))?;
+        let mut ended = Ended::default();
+        let removed = shared.change(|snapshot, batch| {
+            let removed = passkeys.remove(snapshot, batch, &act, &Kernel, &session, id);
+            removed.map_err(|error| match error {
+                Error::Refused => Error::NoPerson,
+                error => error,
+            })?;
+            identity.sessions.end(batch, &act, which, &mut ended)
+        });
+        removed.await
     });
     match removed.await {
         Ok(()) => {}
         Err(Rejection::Refused(_)) => return Err(gone()),
         Err(other) => return Err(other),
     }
-    // Whoever holds the removed one may be signed in by it.
-    let which = Which::Others(signed.session.person, signed.session.id);
-    shared
-        .change(|_, batch| shared.identity.sessions.end(batch, &act, which))
-        .await?;
     Ok("The passkey was removed, and your other sessions have ended.")
 }
 
@@ -373,7 +382,5 @@ pub(super) async fn end_sessions(
 ) -> Result<usize, Rejection> {
     let shared = call.shared;
     let act = shared.act_of(actor(&signed.session), call.context);
-    shared
-        .change(|_, batch| shared.identity.sessions.end(batch, &act, which))
-        .await
+    shared.end_sessions(&act, which).await
 }

@@ -1,6 +1,7 @@
 //! What admins see and change: people, invites, roles; and what they see of the machine. What could take power asks for a
-//! sign-in of the last five minutes; what takes power away does not, so that it is quick.
+//! sign-in of the last five minutes; what keeps others than admins out does not, so that it is quick.
 
+use std::ops::Not as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::account::{session_rows, stamp};
 use super::form::Form;
 use super::guard::Sent;
 use super::route::Admin as Route;
-use super::{Answer, Call, Signed, form, machine, see_other};
+use super::{Answer, Call, Signed, form, is_admin, machine, see_other};
 use crate::people::{By, Governor, Made};
 use crate::rejection::Rejection;
 
@@ -54,7 +55,7 @@ pub(super) async fn answer(
                 return step_up(call, route, form);
             }
         }
-        Route::SetEnabled if form.get("enabled") == "yes" => {
+        Route::SetEnabled if form.get("enabled") == "yes" || governs(call, form.get("person")) => {
             if fresh(signed).is_err() {
                 return step_up(call, route, form);
             }
@@ -138,6 +139,16 @@ fn refused(why: Rejection, page: impl FnOnce(After<'_>) -> Answer) -> Answer {
         }),
         other => Err(other),
     }
+}
+
+/// Whether this person is an admin: who keeps admins out, one after the other, takes power.
+pub(super) fn governs(call: &Call<'_>, id: &str) -> bool {
+    let Some(id) = PersonId::parse(id) else {
+        return false;
+    };
+    let principal = call.shared.identity.principal(&call.shared.store, id);
+    // Where it cannot be known, as an admin.
+    principal.is_ok_and(|principal| !is_admin(&principal)).not()
 }
 
 fn fresh(signed: &Signed) -> Result<(), holdfast_identity::Error> {

@@ -7,7 +7,9 @@
 //! ```
 //!
 //! The code is the one secret that travels in an address: for 30 seconds, once, good for nothing without the binding, which
-//! stays in the cookie of the browser that set out. No record holds a query.
+//! stays in the cookie of the browser that set out. No record holds a query. Only a window's own navigation takes these
+//! steps, and no service worker may stand in the way of one ([`crate::worker`]): a hostile page could have the code made
+//! for somebody else's challenge, and must not get to see it.
 
 use holdfast_identity::handover::Challenge;
 use holdfast_identity::passkeys::Binding;
@@ -38,6 +40,7 @@ fn address(url: &str, path: &str, pairs: &[(&str, &str)]) -> String {
 /// At the site: off to the portal.
 pub(crate) fn set_out(permit: Permit<SignIn>, shared: &Shared, parts: &Parts) -> Answer {
     let Portal = permit.into_resource();
+    navigates(parts)?;
     let form = query(parts);
     let next = form.next().unwrap_or("/");
     // One that is there already stays, so that two tabs do not spoil each other's way.
@@ -59,6 +62,7 @@ pub(crate) fn set_out(permit: Permit<SignIn>, shared: &Shared, parts: &Parts) ->
 /// At the portal: back to the site with a code, after a sign-in if there was none.
 pub(super) fn answer(permit: Permit<SignIn>, call: &Call<'_>) -> Answer {
     let Portal = permit.into_resource();
+    navigates(call.parts)?;
     let form = query(call.parts);
     let challenge = Challenge::parse(form.get("challenge")).ok_or_else(|| {
         Rejection::Refused(
@@ -87,7 +91,8 @@ pub(super) fn answer(permit: Permit<SignIn>, call: &Call<'_>) -> Answer {
     quiet(see_other(&to))
 }
 
-/// At the site again: the code becomes a session of the site.
+/// At the site again: the code becomes a session of the site. Whatever comes of it, the address with the code is left, so
+/// that no script of the site's finds it in a window's location or history.
 pub(crate) async fn redeem(
     permit: Permit<SignIn>,
     shared: &Shared,
@@ -96,19 +101,21 @@ pub(crate) async fn redeem(
     parts: &Parts,
 ) -> Answer {
     let Portal = permit.into_resource();
+    if parts.uri.query().is_none() {
+        let why = "The way from the portal took too long, was gone before, or began in another browser. Go to the page \
+            that you want; it asks for your sign-in again if it needs one.";
+        return Err(Rejection::NotProven(why.to_owned()));
+    }
     let form = query(parts);
     let next = form.next().unwrap_or("/");
     let code = Token::parse(form.get("code"));
     let binding = cookie::find(parts, cookie::BINDING).and_then(Binding::parse);
     let now = shared.clock.monotonic();
-    let portal = code
-        .zip(binding)
-        .ok_or(holdfast_identity::Error::Ceremony)
-        .and_then(|(code, binding)| shared.identity.handover.redeem(&code, &binding, now));
-    let Ok(portal) = portal else {
-        let why = "The way from the portal took too long, was gone before, or began in another browser. Go to the page \
-            that you want; it asks for your sign-in again if it needs one.";
-        return Err(Rejection::NotProven(why.to_owned()));
+    let handover = &shared.identity.handover;
+    // Used up by whatever comes with it: a code that was seen here is worth nothing any more.
+    let portal = code.and_then(|code| handover.redeem(&code, binding.as_ref(), now).ok());
+    let (Some(portal), Ok(())) = (portal, navigates(parts)) else {
+        return quiet(see_other(crate::host::REDEEM));
     };
     let act = shared.act_of(actor(&portal), context);
     let device = view::device(parts, connection.peer.ip());
@@ -127,11 +134,27 @@ pub(crate) async fn redeem(
         })
         .await?;
     let mut response = quiet(see_other(next))?;
-    if let Some(token) = shared.identity.sessions.admit(pending) {
-        cookie::set(&mut response, cookie::SITE, &token.to_text())?;
+    match shared.identity.sessions.admit(pending) {
+        Some(token) => cookie::set(&mut response, cookie::SITE, &token.to_text())?,
+        // It ended at this moment; to the page, which asks for a sign-in, it would be a round without an end.
+        None => return quiet(see_other(crate::host::REDEEM)),
     }
     cookie::clear(&mut response, cookie::BINDING)?;
     Ok(response)
+}
+
+/// Refuses what is no navigation of a whole window (Fetch Metadata): a code must never come into the hands of a script, a
+/// frame or a worker. A browser that says nothing of it is let through.
+fn navigates(parts: &Parts) -> Result<(), Rejection> {
+    let field = |name: &str| parts.headers.get(name).map(HeaderValue::as_bytes);
+    let is = |name, what: &[u8]| field(name).is_none_or(|value| value == what);
+    let ahead = ["sec-purpose", "purpose"].map(field);
+    let goes = is("sec-fetch-mode", b"navigate") && is("sec-fetch-dest", b"document");
+    if goes && ahead.iter().all(Option::is_none) {
+        return Ok(());
+    }
+    let why = "This address is a step on the way of a sign-in. Open it in a window of its own.";
+    Err(Rejection::Refused(why.to_owned()))
 }
 
 /// Has the browser tell nobody where it came from.

@@ -158,10 +158,7 @@ impl Call<'_> {
 
     /// Whether an admin is signed in.
     pub(crate) fn is_admin(&self) -> bool {
-        let Principal::Person { roles, .. } = &self.context.principal else {
-            return false;
-        };
-        roles.iter().any(|role| role == "admin")
+        is_admin(&self.context.principal)
     }
 
     /// Leads someone who is not signed in through the sign-in and back to here. What was sent by a form is lost, and that
@@ -175,6 +172,14 @@ impl Call<'_> {
             self.path(),
         ))
     }
+}
+
+/// Whether someone governs.
+fn is_admin(who: &Principal) -> bool {
+    let Principal::Person { roles, .. } = who else {
+        return false;
+    };
+    roles.iter().any(|role| role == "admin")
 }
 
 /// A redirect that is always fetched by GET (RFC 9110, section 15.4.4).

@@ -168,6 +168,8 @@ impl Route {
             return api::allowed(path);
         }
         match ROUTES.iter().find(|(_, route, _)| *route == self) {
+            // It makes a code.
+            Some((_, Self::SignIn(SignIn::HandOver), _)) => "GET, OPTIONS",
             Some((.., true)) => "POST, OPTIONS",
             Some((.., false)) => "GET, HEAD, OPTIONS",
             None => "GET, HEAD, POST, OPTIONS",

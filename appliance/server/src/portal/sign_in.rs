@@ -373,9 +373,7 @@ async fn sign_out(call: &Call<'_>) -> Answer {
         let shared = call.shared;
         let act = shared.act_of(actor(&signed.session), call.context);
         let which = Which::One(signed.session.person, signed.session.id);
-        shared
-            .change(|_, batch| shared.identity.sessions.end(batch, &act, which))
-            .await?;
+        shared.end_sessions(&act, which).await?;
     }
     let mut response = see_other(call.context.home)?;
     cookie::clear(&mut response, cookie::PORTAL)?;

@@ -305,9 +305,23 @@ fn an_admin_by_an_inheriting_role_is_one_and_that_role_keeps_its_rights() {
     ] {
         contains(&ada.client.form("/admin/roles/put", &odd), 422, text);
     }
+    // Who governs no more by the change of a role leaves no invite behind.
+    let boss = ok(&appliance.holdfast(&["user", "invite", "--role", "boss", "--json"]));
+    let boss: Value = serde_json::from_str(&boss).unwrap();
+    let mut cleo = Person::joined(&appliance, "Cleo", boss["code"].as_str().unwrap());
+    let fields = [("role", "admin"), ("life", "1"), ("unit", "days")];
+    assert_eq!(cleo.client.form("/admin/invite", &fields).status, 200);
+    let admin = [("person", first.as_str()), ("role", "admin")];
+    ada.client.form("/admin/person/roles", &admin);
+    ada.sign_in("/admin");
+    assert_eq!(listed(&appliance)["invites"].as_array().unwrap().len(), 1);
+    let form = role("boss", "member", "30");
+    contains(&ada.client.form("/admin/roles/put", &form), 200, "saved");
+    assert_eq!(listed(&appliance)["invites"].as_array().unwrap().len(), 0);
+    assert_eq!(page(&mut cleo.client, "/admin").status, 403);
     // What a role is stands in its form.
     let form = page(&mut ada.client, "/admin/roles?name=boss").text();
-    assert!(form.contains("value=\"admin\" checked") && form.contains("value=\"600\""));
+    assert!(form.contains("value=\"member\" checked") && form.contains("value=\"600\""));
 }
 
 #[test]

@@ -49,17 +49,23 @@ pub(super) fn age(appliance: &mut Appliance, seconds: i64) {
 
 #[test]
 fn what_could_take_power_asks_for_a_fresh_sign_in_and_keeps_what_was_typed() {
-    let (mut appliance, codes) = super::appliance(&["admin", "member"]);
+    let (mut appliance, codes) = super::appliance(&["admin", "member", "admin"]);
     let mut ada = Person::joined(&appliance, "Ada", &codes[0]);
     Person::joined(&appliance, "Bob", &codes[1]);
+    Person::joined(&appliance, "Cleo", &codes[2]);
     age(&mut appliance, 310);
     let list = ada.client.portal("/admin");
     let list = ada.client.go(&list);
     assert_eq!(list.status, 200, "{}", list.text());
     let text = list.text();
     let people: Vec<_> = text.split("/admin/person?id=").skip(1).collect();
-    let bob = people.iter().find(|part| part.contains(">Bob<")).unwrap();
-    let bob = bob.split('"').next().unwrap().to_owned();
+    let id = |name: &str| {
+        let row = people
+            .iter()
+            .find(|part| part.contains(&format!(">{name}<")));
+        row.unwrap().split('"').next().unwrap().to_owned()
+    };
+    let (bob, cleo) = (id("Bob"), id("Cleo"));
     for (path, fields) in [
         (
             "/admin/invite",
@@ -74,6 +80,11 @@ fn what_could_take_power_asks_for_a_fresh_sign_in_and_keeps_what_was_typed() {
             &[("person", &bob), ("enabled", "yes")],
         ),
         ("/admin/person/delete", &[("person", &bob), ("name", "Bob")]),
+        // Or an admin's session that was left open could keep all the others out.
+        (
+            "/admin/person/enabled",
+            &[("person", &cleo), ("enabled", "no")],
+        ),
         (
             "/admin/roles/put",
             &[

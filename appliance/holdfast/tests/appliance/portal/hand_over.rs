@@ -18,7 +18,13 @@ fn code(client: &mut Client) -> String {
     back.header("location").unwrap().to_owned()
 }
 
-fn is_refused(client: &Client, answer: &Answer) {
+/// The code is worth nothing, and the address with it is left at once.
+fn is_refused(client: &mut Client, answer: &Answer) {
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    assert_eq!(answer.header("location"), Some("/.holdfast/redeem"));
+    assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+    let clean = client.site("/.holdfast/redeem");
+    let answer = client.go(&clean);
     assert_eq!(answer.status, 403, "{}", answer.text());
     assert!(answer.text().contains("took too long, was gone before"));
     assert_eq!(client.cookie("localhost", SITE), None);
@@ -32,17 +38,17 @@ fn a_hand_over_is_for_the_browser_that_set_out_and_once() {
     let url = code(&mut ann.client);
     let mut thief = Client::new(&appliance);
     let answer = thief.go(&url);
-    is_refused(&thief, &answer);
+    is_refused(&mut thief, &answer);
     let url = code(&mut ann.client);
     let site = thief.site("/members/");
     let away = thief.go(&site);
     thief.follow(&site, &away);
     assert!(thief.cookie("localhost", BINDING).is_some());
     let answer = thief.go(&url);
-    is_refused(&thief, &answer);
+    is_refused(&mut thief, &answer);
     // A code that was tried by another is used up for its own browser too.
     let answer = ann.client.go(&url);
-    is_refused(&ann.client, &answer);
+    is_refused(&mut ann.client, &answer);
     // Its own way leads to the page, by a clean address.
     let url = code(&mut ann.client);
     let binding = ann.client.cookie("localhost", BINDING).unwrap().to_owned();
@@ -59,7 +65,7 @@ fn a_hand_over_is_for_the_browser_that_set_out_and_once() {
     ann.client.lose_cookie("localhost", SITE);
     ann.client.set_cookie("localhost", BINDING, &binding);
     let answer = ann.client.go(&url);
-    is_refused(&ann.client, &answer);
+    is_refused(&mut ann.client, &answer);
     // The site's session is not the portal's, and the other way round.
     thief.set_cookie("portal.localhost", "__Host-holdfast-portal", &session);
     let account = thief.portal("/account");
@@ -84,7 +90,7 @@ fn a_hand_over_that_takes_too_long_is_worth_nothing() {
     let url = code(&mut ann.client);
     std::thread::sleep(std::time::Duration::from_secs(31));
     let answer = ann.client.go(&url);
-    is_refused(&ann.client, &answer);
+    is_refused(&mut ann.client, &answer);
 }
 
 #[test]
@@ -113,5 +119,57 @@ fn a_broken_way_to_the_site_is_told_and_leads_nowhere() {
         let to = answer.header("location").unwrap();
         let site = ann.client.site("/.holdfast/redeem?code=");
         assert!(to.starts_with(&site) && to.ends_with("&next=%2F"), "{to}");
+    }
+}
+
+#[test]
+fn only_a_windows_own_navigation_takes_the_steps_of_a_hand_over() {
+    let (appliance, codes) = super::appliance(&["member"]);
+    let mut ann = Person::joined(&appliance, "Ann", &codes[0]);
+    let url = code(&mut ann.client);
+    let path = url.split("localhost").nth(1).unwrap();
+    let way = ann.client.site(&path[path.find('/').unwrap()..]);
+    assert_eq!(way, url);
+    let set_out = ann.client.site("/.holdfast/sign-in?next=/members/");
+    let challenge = "A".repeat(43);
+    let over = ann
+        .client
+        .portal(&format!("/hand-over?challenge={challenge}"));
+    let script = "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\n";
+    let frame =
+        "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n";
+    let ahead = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\nSec-Purpose: prefetch\r\n";
+    for fields in [script, frame, ahead] {
+        for step in [&set_out, &over] {
+            let answer = ann.client.send("GET", step, fields, b"");
+            assert_eq!(answer.status, 422, "{step} {fields}");
+            assert!(answer.header("location").is_none());
+        }
+    }
+    for step in [&set_out, &over, &url] {
+        let answer = ann.client.send("HEAD", step, super::client::GOES, b"");
+        assert_eq!(answer.status, 405, "{step}");
+    }
+    // A script that has got hold of a code gets nothing for it, and it is used up.
+    let answer = ann.client.send("GET", &url, script, b"");
+    is_refused(&mut ann.client, &answer);
+    let answer = ann.client.go(&url);
+    is_refused(&mut ann.client, &answer);
+    // Neither does a browser that has no binding leave it for somebody else's.
+    let url = code(&mut ann.client);
+    let binding = ann.client.cookie("localhost", BINDING).unwrap().to_owned();
+    ann.client.lose_cookie("localhost", BINDING);
+    let answer = ann.client.go(&url);
+    is_refused(&mut ann.client, &answer);
+    ann.client.set_cookie("localhost", BINDING, &binding);
+    let answer = ann.client.go(&url);
+    is_refused(&mut ann.client, &answer);
+    // A service worker may not stand where it would see the address.
+    for (path, status) in [("/sw.js", 422), ("/index.html", 422), ("/a/sw.js", 404)] {
+        let fields = "Service-Worker: script\r\nSec-Fetch-Mode: same-origin\r\nSec-Fetch-Dest: serviceworker\r\n";
+        let url = ann.client.site(path);
+        let answer = ann.client.send("GET", &url, fields, b"");
+        assert_eq!(answer.status, status, "{path}");
+        assert!(answer.header("service-worker-allowed").is_none());
     }
 }

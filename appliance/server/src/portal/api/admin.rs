@@ -7,6 +7,7 @@ use holdfast_identity::people::{self, Person};
 use holdfast_identity::{Error, PersonId, invites, roles};
 use holdfast_policy::{ManagePeople, Permit, Portal};
 
+use super::super::admin::governs;
 use super::super::{Answer, account};
 use super::account::{listed, person_item, sessions};
 use super::table::{Act, Govern};
@@ -43,8 +44,10 @@ pub(super) async fn answer(permit: Permit<ManagePeople<Portal>>, asked: &Asked<'
         }
         Govern::SetEnabled => {
             let (given, id): (Enabled, _) = (asked.read()?, person(asked)?.id);
-            if given.enabled {
+            if given.enabled || governs(asked.call, asked.first()) {
                 fresh(asked.signed)?;
+            }
+            if given.enabled {
                 governor().enable(id).await?;
             } else {
                 governor().disable(id, false).await?;

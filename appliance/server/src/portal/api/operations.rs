@@ -135,7 +135,7 @@ pub(super) const OPERATIONS: &[Operation] = {
         put(
             "/api/v1/people/{person}/enabled",
             G(D::SetEnabled),
-            "Let a person sign in (by a fresh proof), or keep the person out",
+            "Let a person sign in, or not; a fresh proof is needed to let in, and to keep out an admin",
         )
         .takes("Enabled")
         .conflicts(),

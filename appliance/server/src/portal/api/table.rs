@@ -245,7 +245,7 @@ mod tests {
     fn what_could_give_power_asks_for_a_fresh_proof() {
         let quick = OPERATIONS.iter().filter(|one| !one.reads() && !one.fresh);
         let quick: Vec<_> = quick.map(|one| (one.method, one.path)).collect();
-        // What takes power away alone; letting a person in again asks for it in its handler.
+        // Letting a person in, and keeping an admin out, ask for it in their handler.
         assert_eq!(
             quick,
             [
