@@ -85,6 +85,8 @@ in
     inherit (rust) vendor dependencies;
     inherit root uki docs lab machine;
     inherit (machines) tests;
+    # The tests that start the program itself, for those that need more than a build has.
+    appliance-tests = torture.program;
     # The second build, piece by piece, for people who look for what differs.
     second = { inherit (reproduce.second) appliance root uki image; };
     compare = reproduce.compare;

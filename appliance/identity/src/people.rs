@@ -1,9 +1,10 @@
 //! People: a random number, a name, roles.
 
 use std::fmt;
+use std::ops::Bound;
 
 use holdfast_audit::Kind;
-use holdfast_store::{Batch, Record, Revision, Snapshot, Table};
+use holdfast_store::{Batch, Record, Revision, Snapshot, Table, Versioned};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -150,12 +151,24 @@ pub fn by_name(snapshot: &Snapshot, name: &Name) -> Result<Option<PersonId>, Err
 /// [`Error::Sealed`], [`Error::Store`].
 pub fn list(snapshot: &Snapshot) -> Result<Vec<Person>, Error> {
     let rows = snapshot.all::<Stored>()?;
-    rows.map(|row| {
-        let (key, found) = row?;
-        let id = PersonId::from_handle(&key).ok_or(Error::Sealed)?;
-        read(snapshot, id, found.record)
-    })
-    .collect()
+    rows.map(|row| of_row(snapshot, row)).collect()
+}
+
+/// At most so many people, in the order of their numbers, that come behind this number.
+///
+/// # Errors
+/// [`Error::Sealed`], [`Error::Store`].
+pub fn list_behind(
+    snapshot: &Snapshot,
+    behind: Option<PersonId>,
+    most: usize,
+) -> Result<Vec<Person>, Error> {
+    let begin = match &behind {
+        Some(id) => Bound::Excluded(id.as_bytes().as_slice()),
+        None => Bound::Unbounded,
+    };
+    let rows = snapshot.range::<Stored>((begin, Bound::Unbounded))?;
+    rows.take(most).map(|row| of_row(snapshot, row)).collect()
 }
 
 /// Gives a person these roles in place of the ones before. End their sessions after the commit, so that new limits hold.
@@ -268,6 +281,15 @@ fn change(
     batch.expect_revision(Stored::TABLE, id.as_bytes(), revision);
     batch.put(id.as_bytes(), &stored)?;
     act.done(batch, Kind::PersonChanged, format!("{id} {what}"))
+}
+
+fn of_row(
+    snapshot: &Snapshot,
+    row: Result<(Vec<u8>, Versioned<Stored>), holdfast_store::Error>,
+) -> Result<Person, Error> {
+    let (key, found) = row?;
+    let id = PersonId::from_handle(&key).ok_or(Error::Sealed)?;
+    read(snapshot, id, found.record)
 }
 
 fn read(snapshot: &Snapshot, id: PersonId, stored: Stored) -> Result<Person, Error> {

@@ -143,6 +143,16 @@ impl Host {
         }
     }
 
+    /// Whether a path, as it is written, is one for programs, which read errors as JSON.
+    pub(crate) fn is_for_programs(self, path: &str) -> bool {
+        let within = match self {
+            Self::Portal => Some(path),
+            Self::Both => path.strip_prefix(OWN),
+            Self::Site => None,
+        };
+        within.is_some_and(|within| within.starts_with(portal::API))
+    }
+
     /// Where this host's portal begins.
     pub(crate) fn home(self, voice: Voice) -> &'static str {
         match (self, voice) {

@@ -53,6 +53,8 @@ pub(crate) enum Rejection {
     Stale,
     /// It asks for a fresh proof of who one is.
     NotFresh,
+    /// The same, of a program (RFC 9470).
+    StepUp,
     /// What was shown proves nothing, for this reason.
     NotProven(String),
     /// The body is not what the route takes.
@@ -105,7 +107,7 @@ impl Rejection {
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::Precondition => StatusCode::PRECONDITION_FAILED,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::SignInFirst | Self::SignedOut => StatusCode::UNAUTHORIZED,
+            Self::SignInFirst | Self::SignedOut | Self::StepUp => StatusCode::UNAUTHORIZED,
             Self::Denied(_)
             | Self::Enrolment(_)
             | Self::ForeignOrigin
@@ -144,7 +146,7 @@ impl Rejection {
             Self::SignInFirst => "This page is for people who are signed in",
             Self::SignedOut => "You are not signed in any more",
             Self::Stale => "This form is out of date",
-            Self::NotFresh => "This asks for a fresh sign-in",
+            Self::NotFresh | Self::StepUp => "This asks for a fresh sign-in",
             Self::NotProven(_) => "This did not work",
             Self::Body(_) => "The request's body is wrong",
             Self::TooLarge(_) => "The request is too large",
@@ -190,7 +192,7 @@ impl Rejection {
             Self::Stale => {
                 "Nothing was changed. Load the page again, and send the form from there.".to_owned()
             }
-            Self::NotFresh => {
+            Self::NotFresh | Self::StepUp => {
                 "Nothing was changed. Show once more who you are, then do it again.".to_owned()
             }
             Self::NotProven(why) => why.clone(),
@@ -232,7 +234,7 @@ impl Rejection {
         let mut response = if context.voice == Voice::Api || context.script {
             let problem = Problem {
                 kind: match self {
-                    Self::NotFresh => "urn:holdfast:not-fresh".to_owned(),
+                    Self::NotFresh | Self::StepUp => "urn:holdfast:not-fresh".to_owned(),
                     _ => "about:blank".to_owned(),
                 },
                 title: self.title().to_owned(),
@@ -270,6 +272,12 @@ impl Rejection {
             Self::SignInFirst | Self::SignedOut => {
                 let portal = HeaderValue::from_static("Holdfast-Portal");
                 headers.insert(http::header::WWW_AUTHENTICATE, portal);
+            }
+            Self::StepUp => {
+                let fresh = HeaderValue::from_static(
+                    "Holdfast-Portal error=\"insufficient_user_authentication\", max_age=\"300\"",
+                );
+                headers.insert(http::header::WWW_AUTHENTICATE, fresh);
             }
             Self::Busy => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));

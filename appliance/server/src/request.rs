@@ -49,7 +49,7 @@ pub(crate) struct RequestContext {
     pub(crate) start: Instant,
     /// Whether the method is HEAD.
     pub(crate) head: bool,
-    /// Whether our own script asks, which reads errors as JSON.
+    /// Whether our own script or another program asks, which reads errors as JSON.
     pub(crate) script: bool,
 }
 
@@ -141,12 +141,14 @@ async fn web(
     let host = host::route(&shared.settings, parts);
     if let Ok(host) = host {
         context.voice = Target::Status.voice(host);
+        context.script = host.is_for_programs(parts.uri.path());
     }
     let class = match host {
         _ if parts.uri.path() == host::REPORT => Class::Report,
         Ok(host) if host.is_guessed_at(&parts.method, parts.uri.path()) => Class::SignIn,
-        _ if parts.method == Method::POST => Class::Portal,
+        _ if !matches!(parts.method, Method::GET | Method::HEAD) => Class::Portal,
         Ok(Host::Portal) => Class::Portal,
+        Ok(_) if context.script => Class::Portal,
         _ => Class::Page,
     };
     let rate = shared.limits.request(connection.peer.ip(), class);
@@ -255,7 +257,7 @@ async fn web(
             portal::redeem(permit, shared, connection, context, parts).await
         }
         Target::Portal(route) => {
-            context.script = portal::is_script(parts);
+            context.script |= portal::is_script(parts) || route.is_for_programs();
             portal::answer(shared, connection, context, parts, body, route, signed).await
         }
         Target::Report => {
@@ -285,20 +287,21 @@ fn allowed(methods: &'static str) -> Answer {
     Ok(response)
 }
 
-/// Whether it is one of RFC 9110, section 9.3, or of RFC 5789.
+/// Whether it is one of RFC 9110, section 9.3, or of RFC 5789, or QUERY, which is registered as well.
 fn is_known(method: &Method) -> bool {
-    matches!(
-        *method,
-        Method::GET
-            | Method::HEAD
-            | Method::POST
-            | Method::PUT
-            | Method::DELETE
-            | Method::CONNECT
-            | Method::OPTIONS
-            | Method::TRACE
-            | Method::PATCH
-    )
+    method.as_str() == "QUERY"
+        || matches!(
+            *method,
+            Method::GET
+                | Method::HEAD
+                | Method::POST
+                | Method::PUT
+                | Method::DELETE
+                | Method::CONNECT
+                | Method::OPTIONS
+                | Method::TRACE
+                | Method::PATCH
+        )
 }
 
 /// The device protocol.

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use holdfast_audit::Timestamp;
-use holdfast_identity::passkeys::{self, FRESH};
+use holdfast_identity::code::Code;
+use holdfast_identity::passkeys::{self, Begun, FRESH};
 use holdfast_identity::sessions::{Ended, Method, Session, SessionId, Which};
 use holdfast_identity::totp::{self, Algorithm, SetUp, Standing};
 use holdfast_identity::{Error, passwords, recovery};
@@ -12,6 +13,7 @@ use holdfast_policy::{Permit, UseAccount};
 use holdfast_site::pages;
 use http::StatusCode;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::ceremony::{self, Finish};
 use super::guard::Sent;
@@ -32,16 +34,20 @@ pub(super) async fn answer(
     let form = sent.form();
     let done = match route {
         Route::Page => return page(call, signed, None),
-        Route::BeginPasskey => return begin_passkey(call, signed),
-        Route::FinishPasskey => return finish_passkey(call, signed, &sent.json()?).await,
+        Route::BeginPasskey => return Ok(ceremony::begun(&begin_passkey(call, signed)?)),
+        Route::FinishPasskey => {
+            finish_passkey(call, signed, &sent.json()?).await?;
+            let next = format!("{}/account", call.base());
+            return Ok(super::json(&json!({"next": next})));
+        }
         Route::SetUpTotp => return set_up_totp(call, signed, form.get("algorithm")).await,
         Route::ConfirmTotp => return confirm_totp(call, signed, form.get("code")).await,
-        Route::MakeCodes => return make_codes(call, signed).await,
+        Route::MakeCodes => return codes_page(call, signed).await,
         Route::RemovePasskey => remove_passkey(call, signed, form.get("passkey")).await,
         Route::RemoveTotp => remove_totp(call, signed).await,
-        Route::SetPassword => password::set(call, signed, form).await,
+        Route::SetPassword => password::set_by_form(call, signed, form).await,
         Route::RemovePassword => password::remove(call, signed).await,
-        Route::EndSessions => end_sessions(call, signed, form.get("session")).await,
+        Route::EndSessions => end_listed(call, signed, form.get("session")).await,
     };
     match done {
         Ok(text) => page(call, signed, Some(pages::Told { good: true, text })),
@@ -145,15 +151,18 @@ pub(crate) fn method(method: Method) -> &'static str {
     }
 }
 
-fn begin_passkey(call: &Call<'_>, signed: &Signed) -> Answer {
+pub(super) fn begin_passkey(call: &Call<'_>, signed: &Signed) -> Result<Begun, Rejection> {
     let snapshot = call.shared.store.snapshot()?;
     let now = call.shared.moment();
     let passkeys = call.passkeys()?;
-    let begun = passkeys.begin_add(&snapshot, &Kernel, call.browser(), now, &signed.session)?;
-    Ok(ceremony::begun(&begun))
+    Ok(passkeys.begin_add(&snapshot, &Kernel, call.browser(), now, &signed.session)?)
 }
 
-async fn finish_passkey(call: &Call<'_>, signed: &Signed, finish: &Finish) -> Answer {
+pub(super) async fn finish_passkey(
+    call: &Call<'_>,
+    signed: &Signed,
+    finish: &Finish,
+) -> Result<(), Rejection> {
     let shared = call.shared;
     let given = finish.given(&call.browser);
     let act = shared.act_of(actor(&signed.session), call.context);
@@ -177,12 +186,10 @@ async fn finish_passkey(call: &Call<'_>, signed: &Signed, finish: &Finish) -> An
         }
         return Err(error.into());
     }
-    Ok(super::json(
-        &json!({"next": format!("{}/account", call.base())}),
-    ))
+    Ok(())
 }
 
-async fn remove_passkey(
+pub(super) async fn remove_passkey(
     call: &Call<'_>,
     signed: &Signed,
     id: &str,
@@ -229,9 +236,24 @@ pub(super) fn fresh(signed: &Signed) -> Result<(), Error> {
 }
 
 async fn set_up_totp(call: &Call<'_>, signed: &Signed, algorithm: &str) -> Answer {
-    if fresh(signed).is_err() {
-        return step_up(call);
+    match make_totp(call, signed, algorithm).await {
+        Err(Rejection::NotFresh) => step_up(call),
+        Ok(shown) => totp_page(call, Some(&shown), None),
+        Err(Rejection::Conflict(_)) => {
+            let text = "There is a generator already. Remove it first.";
+            page(call, signed, Some(pages::Told { good: false, text }))
+        }
+        Err(other) => Err(other),
     }
+}
+
+/// A generator of one's own, which is good once a code of it was given.
+pub(super) async fn make_totp(
+    call: &Call<'_>,
+    signed: &Signed,
+    algorithm: &str,
+) -> Result<SetUp, Rejection> {
+    fresh(signed)?;
     let algorithm = match algorithm {
         "" => Algorithm::default(),
         "SHA1" => Algorithm::Sha1,
@@ -244,17 +266,9 @@ async fn set_up_totp(call: &Call<'_>, signed: &Signed, algorithm: &str) -> Answe
     };
     let shared = call.shared;
     let (person, issuer) = (signed.session.person, &shared.settings.portal.host);
-    let shown = shared
+    shared
         .change(|snapshot, batch| totp::set_up(snapshot, batch, &Kernel, person, issuer, algorithm))
-        .await;
-    match shown {
-        Ok(shown) => totp_page(call, Some(&shown), None),
-        Err(Rejection::Conflict(_)) => {
-            let text = "There is a generator already. Remove it first.";
-            page(call, signed, Some(pages::Told { good: false, text }))
-        }
-        Err(other) => Err(other),
-    }
+        .await
 }
 
 fn totp_page(call: &Call<'_>, shown: Option<&SetUp>, told: Option<&str>) -> Answer {
@@ -269,16 +283,8 @@ fn totp_page(call: &Call<'_>, shown: Option<&SetUp>, told: Option<&str>) -> Answ
 }
 
 async fn confirm_totp(call: &Call<'_>, signed: &Signed, code: &str) -> Answer {
-    if fresh(signed).is_err() {
-        return step_up(call);
-    }
-    let shared = call.shared;
-    let act = shared.act_of(actor(&signed.session), call.context);
-    let person = signed.session.person;
-    let done = shared
-        .change(|snapshot, batch| totp::confirm(snapshot, batch, &act, &Kernel, person, code))
-        .await;
-    match done {
+    match check_totp(call, signed, code).await {
+        Err(Rejection::NotFresh) => step_up(call),
         Ok(()) => {
             let text = "The generator is set up.";
             page(call, signed, Some(pages::Told { good: true, text }))
@@ -292,7 +298,25 @@ async fn confirm_totp(call: &Call<'_>, signed: &Signed, code: &str) -> Answer {
     }
 }
 
-async fn remove_totp(call: &Call<'_>, signed: &Signed) -> Result<&'static str, Rejection> {
+/// Takes up the generator, if this is its code.
+pub(super) async fn check_totp(
+    call: &Call<'_>,
+    signed: &Signed,
+    code: &str,
+) -> Result<(), Rejection> {
+    fresh(signed)?;
+    let shared = call.shared;
+    let act = shared.act_of(actor(&signed.session), call.context);
+    let person = signed.session.person;
+    shared
+        .change(|snapshot, batch| totp::confirm(snapshot, batch, &act, &Kernel, person, code))
+        .await
+}
+
+pub(super) async fn remove_totp(
+    call: &Call<'_>,
+    signed: &Signed,
+) -> Result<&'static str, Rejection> {
     fresh(signed)?;
     let shared = call.shared;
     let act = shared.act_of(actor(&signed.session), call.context);
@@ -302,35 +326,38 @@ async fn remove_totp(call: &Call<'_>, signed: &Signed) -> Result<&'static str, R
     Ok("The generator was removed.")
 }
 
-async fn make_codes(call: &Call<'_>, signed: &Signed) -> Answer {
-    if fresh(signed).is_err() {
-        return step_up(call);
+async fn codes_page(call: &Call<'_>, signed: &Signed) -> Answer {
+    match make_codes(call, signed).await {
+        Ok(codes) => call.page(|shell| pages::codes(shell, codes.iter().map(|code| code.as_str()))),
+        Err(Rejection::NotFresh) => step_up(call),
+        Err(other) => Err(other),
     }
+}
+
+/// New recovery codes as people read them.
+pub(super) async fn make_codes(
+    call: &Call<'_>,
+    signed: &Signed,
+) -> Result<Vec<Zeroizing<String>>, Rejection> {
+    fresh(signed)?;
     let shared = call.shared;
     let act = shared.act_of(actor(&signed.session), call.context);
     let person = signed.session.person;
     let codes = shared
         .change(|snapshot, batch| {
-            shared
-                .identity
-                .recovery
-                .make(snapshot, batch, &act, &Kernel, person)
+            let recovery = &shared.identity.recovery;
+            recovery.make(snapshot, batch, &act, &Kernel, person)
         })
         .await?;
-    let codes: Vec<_> = codes
-        .iter()
-        .map(holdfast_identity::code::Code::to_groups)
-        .collect();
-    call.page(|shell| pages::codes(shell, codes.iter().map(|code| code.as_str())))
+    Ok(codes.iter().map(Code::to_groups).collect())
 }
 
 /// One of one's own, or all others.
-async fn end_sessions(
+async fn end_listed(
     call: &Call<'_>,
     signed: &Signed,
     which: &str,
 ) -> Result<&'static str, Rejection> {
-    let shared = call.shared;
     let (person, own) = (signed.session.person, signed.session.id);
     let (which, text) = match which {
         "others" => (Which::Others(person, own), "All other sessions have ended."),
@@ -341,7 +368,17 @@ async fn end_sessions(
             (Which::One(person, one), "The session has ended.")
         }
     };
-    let act = shared.act_of(actor(&signed.session), call.context);
-    shared.end_sessions(&act, which).await?;
+    end_sessions(call, signed, which).await?;
     Ok(text)
+}
+
+/// Ends sessions of one's own.
+pub(super) async fn end_sessions(
+    call: &Call<'_>,
+    signed: &Signed,
+    which: Which,
+) -> Result<usize, Rejection> {
+    let shared = call.shared;
+    let act = shared.act_of(actor(&signed.session), call.context);
+    shared.end_sessions(&act, which).await
 }

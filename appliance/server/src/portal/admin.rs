@@ -18,8 +18,7 @@ use super::account::{session_rows, stamp};
 use super::form::Form;
 use super::guard::Sent;
 use super::route::Admin as Route;
-use super::{Answer, Call, Signed, form, is_admin, see_other};
-use crate::device::{Device, State};
+use super::{Answer, Call, Signed, form, is_admin, machine, see_other};
 use crate::people::{By, Governor, Made};
 use crate::rejection::Rejection;
 
@@ -50,7 +49,7 @@ pub(super) async fn answer(
         Route::People => return people_page(call, signed, &query, None),
         Route::Person => return person_page(call, signed, &query, query.get("id"), None),
         Route::Roles => return roles_page(call, &query, None),
-        Route::Machine => return machine_page(call),
+        Route::Machine => return machine::page(call),
         Route::Invite | Route::PutRole | Route::SetRoles | Route::Delete => {
             if fresh(signed).is_err() {
                 return step_up(call, route, form);
@@ -143,7 +142,7 @@ fn refused(why: Rejection, page: impl FnOnce(After<'_>) -> Answer) -> Answer {
 }
 
 /// Whether this person is an admin: who keeps admins out, one after the other, takes power.
-fn governs(call: &Call<'_>, id: &str) -> bool {
+pub(super) fn governs(call: &Call<'_>, id: &str) -> bool {
     let Some(id) = PersonId::parse(id) else {
         return false;
     };
@@ -398,36 +397,4 @@ fn roles_page(call: &Call<'_>, typed: &Form, after: Option<After<'_>>) -> Answer
         })
         .collect();
     page(call, after, |shell| pages::roles(shell, &rows, &form))
-}
-
-fn machine_page(call: &Call<'_>) -> Answer {
-    let shared = call.shared;
-    let mut devices = Vec::new();
-    for row in shared.store.snapshot()?.all::<Device>()? {
-        let device = row?.1.record;
-        devices.push((
-            device.enrolled,
-            pages::DeviceRow {
-                name: device.name,
-                pin: device.pin.to_string(),
-                enrolled: stamp(device.enrolled),
-                active: device.state == State::Active,
-            },
-        ));
-    }
-    devices.sort_by_key(|(enrolled, _)| *enrolled);
-    let devices: Vec<_> = devices.into_iter().map(|(_, row)| row).collect();
-    let live = shared.site.live().map(|live| live.version);
-    let versions = shared.site.versions()?.into_iter().rev();
-    let versions: Vec<_> = versions
-        .map(|(number, version)| pages::VersionRow {
-            number,
-            created: stamp(version.created.saturating_mul(1000)),
-            files: version.pages,
-            live: live == Some(number),
-        })
-        .collect();
-    page(call, None, |shell| {
-        pages::machine(shell, &devices, &versions)
-    })
 }

@@ -25,6 +25,16 @@ pub(super) struct Finish {
 }
 
 impl Finish {
+    /// The end of a further passkey's making.
+    pub(super) fn of(id: String, answer: &serde_json::Value, label: String) -> Self {
+        Self {
+            id,
+            answer: answer.to_string(),
+            label,
+            next: String::new(),
+        }
+    }
+
     /// For the ceremonies of this browser.
     pub(super) fn given<'a>(&'a self, binding: &'a Binding) -> Given<'a> {
         Given {

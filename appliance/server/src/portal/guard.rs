@@ -55,15 +55,8 @@ pub(crate) async fn pass(call: &Call<'_>, body: Incoming) -> Result<Sent, Reject
         return Ok(Sent::default());
     }
     same_origin(call)?;
-    let kind = header(call, CONTENT_TYPE.as_str()).unwrap_or_default();
-    let kind = kind
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
     let bytes = whole(body).await?;
-    let sent = match kind.as_str() {
+    let sent = match kind(call).as_str() {
         FORM => Sent {
             form: Form::parse(&bytes),
             json: Zeroizing::default(),
@@ -84,6 +77,39 @@ pub(crate) async fn pass(call: &Call<'_>, body: Incoming) -> Result<Sent, Reject
         return Err(Rejection::Stale);
     }
     Ok(sent)
+}
+
+/// The same for a program: the token in a header alone, JSON alone, and nothing at all where nothing is `taken`.
+pub(crate) async fn pass_program(
+    call: &Call<'_>,
+    taken: bool,
+    body: Incoming,
+) -> Result<Bytes, Rejection> {
+    if matches!(call.parts.method, Method::GET | Method::HEAD) {
+        return Ok(Bytes::new());
+    }
+    same_origin(call)?;
+    let token = header(call, TOKEN).unwrap_or_default();
+    if call.fresh || !call.shared.identity.is_form_token(&call.browser, token) {
+        return Err(Rejection::Stale);
+    }
+    if taken && kind(call) != JSON {
+        return Err(Rejection::MediaType(JSON));
+    }
+    let bytes = whole(body).await?;
+    if !taken && !bytes.is_empty() {
+        return Err(Rejection::Body(
+            "This takes no body. Leave it out.".to_owned(),
+        ));
+    }
+    Ok(bytes)
+}
+
+/// The media type of what was sent, without its parameters.
+fn kind(call: &Call<'_>) -> String {
+    let kind = header(call, CONTENT_TYPE.as_str()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default();
+    kind.trim().to_ascii_lowercase()
 }
 
 fn same_origin(call: &Call<'_>) -> Result<(), Rejection> {

@@ -6,12 +6,14 @@
 
 mod account;
 mod admin;
+mod api;
 mod ceremony;
 pub(crate) mod cookie;
 mod form;
 mod guard;
 mod hand_over;
 mod join;
+mod machine;
 mod password;
 mod proof;
 mod recover;
@@ -39,6 +41,7 @@ use crate::rejection::Rejection;
 use crate::request::RequestContext;
 use crate::server::Shared;
 pub(crate) use account::method as method_name;
+pub(crate) use api::ROOT as API;
 pub(crate) use hand_over::{redeem, set_out};
 pub(crate) use route::Route;
 
@@ -139,6 +142,7 @@ async fn dispatch(call: &Call<'_>, route: Route, body: Incoming) -> Answer {
             let body = guard::pass(call, body).await?;
             admin::answer(permit, call, signed, route, &body).await
         }
+        Route::Api(path) => api::answer(call, path, body).await,
     }
 }
 

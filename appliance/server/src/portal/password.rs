@@ -86,23 +86,31 @@ pub(super) async fn sign_in(call: &Call<'_>, form: &Form) -> Answer {
     }
 }
 
-/// Sets a password in place of the one before.
-pub(super) async fn set(
+/// Sets a password that was typed twice.
+pub(super) async fn set_by_form(
     call: &Call<'_>,
     signed: &Signed,
     form: &Form,
 ) -> Result<&'static str, Rejection> {
-    let shared = call.shared;
-    shared.identity.passwords()?;
+    call.shared.identity.passwords()?;
     super::account::fresh(signed)?;
     if form.get("password") != form.get("again") {
         return Err(Rejection::Refused(
             "The two fields are not the same. Type the password twice.".to_owned(),
         ));
     }
+    set(call, signed, form.get("password")).await?;
+    Ok("The password is set.")
+}
+
+/// Sets a password in place of the one before.
+pub(super) async fn set(call: &Call<'_>, signed: &Signed, typed: &str) -> Result<(), Rejection> {
+    let shared = call.shared;
+    shared.identity.passwords()?;
+    super::account::fresh(signed)?;
     let person = signed.session.person;
     let name = people::find(&shared.store.snapshot()?, person)?.name;
-    let typed = Zeroizing::new(form.get("password").to_owned());
+    let typed = Zeroizing::new(typed.to_owned());
     let made = shared.identity.stretching.take(call.peer, move || {
         passwords::make(&typed, name.as_str(), &Kernel)
     });
@@ -112,8 +120,7 @@ pub(super) async fn set(
         .change(|snapshot, batch| {
             passwords::set(snapshot, batch, &act, &Kernel, person, &challenge)
         })
-        .await?;
-    Ok("The password is set.")
+        .await
 }
 
 /// Takes the password away. Also where passwords are off: it could be turned on again.

@@ -2,6 +2,8 @@
 
 use http::Method;
 
+use super::api;
+
 /// What a path of the portal names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
@@ -11,6 +13,8 @@ pub(crate) enum Route {
     Account(Account),
     /// For admins.
     Admin(Admin),
+    /// For programs, by an address of [`api`]'s table.
+    Api(&'static str),
 }
 
 /// Becoming someone.
@@ -154,11 +158,15 @@ impl Route {
     pub(crate) fn find(path: &str) -> Option<Self> {
         let one = ROUTES.iter().map(|(at, route, _)| (*at, *route));
         let mut all = one.chain(BOTH.iter().copied());
-        all.find(|(at, _)| *at == path).map(|(_, route)| route)
+        let found = all.find(|(at, _)| *at == path).map(|(_, route)| route);
+        found.or_else(|| api::find(path).map(Self::Api))
     }
 
     /// The methods that it knows.
     pub(crate) fn methods(self) -> &'static str {
+        if let Self::Api(path) = self {
+            return api::allowed(path);
+        }
         match ROUTES.iter().find(|(_, route, _)| *route == self) {
             // It makes a code.
             Some((_, Self::SignIn(SignIn::HandOver), _)) => "GET, OPTIONS",
@@ -173,6 +181,11 @@ impl Route {
         self.methods()
             .split(", ")
             .any(|known| known == method.as_str())
+    }
+
+    /// Whether it is one of those that speak JSON alone.
+    pub(crate) fn is_for_programs(self) -> bool {
+        matches!(self, Self::Api(_))
     }
 
     /// Whether it is where guesses are made.

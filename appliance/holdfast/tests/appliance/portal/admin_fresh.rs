@@ -28,7 +28,7 @@ impl Record for Session {
 }
 
 /// Lets the proof of every session be so many seconds older, over a restart.
-fn age(appliance: &mut Appliance, seconds: i64) {
+pub(super) fn age(appliance: &mut Appliance, seconds: i64) {
     appliance.stop();
     let key = std::fs::read_to_string(appliance.path("secrets/holdfast.root-key")).unwrap();
     let ring = KeyRing::new(RootKey::parse(&key).unwrap(), Suite::Aes256Gcm);

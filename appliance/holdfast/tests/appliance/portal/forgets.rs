@@ -59,7 +59,10 @@ fn what_people_proved_themselves_by_is_forgotten() {
         ("seed as text", middle(&seed)),
         ("seed", bytes[4..].to_vec()),
         ("used recovery code", middle(&recovery[2])),
-        ("the same without hyphens", middle(&recovery[2].replace('-', ""))),
+        (
+            "the same without hyphens",
+            middle(&recovery[2].replace('-', "")),
+        ),
         ("replaced recovery code", middle(&recovery[7])),
         ("portal cookie", middle(&joined)),
         // Behind the first 16 bytes, which are the allocator's own in a free block.

@@ -4,6 +4,9 @@ mod account;
 mod admin;
 mod admin_fresh;
 mod answers;
+mod api;
+mod api_check;
+mod api_guard;
 #[path = "../../../../identity/src/authenticator.rs"]
 mod authenticator;
 mod browser;
