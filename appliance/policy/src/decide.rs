@@ -10,7 +10,8 @@ use cedar_policy::{
 
 use crate::decisions::{Decisions, Question};
 use crate::error::{Denied, LoadError, Reason};
-use crate::{Action, Channel, Context, Permit, Principal, Resource};
+use crate::step_up;
+use crate::{Action, Channel, Context, Permit, Principal, Proof, Resource};
 
 const SCHEMA: &str = include_str!("holdfast.cedarschema");
 const POLICIES: &str = include_str!("policies.cedar");
@@ -71,8 +72,8 @@ impl Policy {
             person: type_name("Person")?,
             role: type_name("Role")?,
             folder: type_name("Folder")?,
-            web: context(Channel::Web)?,
-            device_channel: context(Channel::Device)?,
+            web: context(Channel::Web, Proof::NONE)?,
+            device_channel: context(Channel::Device, Proof::NONE)?,
             decisions: Decisions::new(),
             schema,
         })
@@ -95,6 +96,7 @@ impl Policy {
             resource_type: <A::Resource as Resource>::TYPE,
             resource_id: &id,
             channel: context.channel,
+            proof: context.proof,
         };
         match self.ask(&question) {
             Ok(()) => {
@@ -104,6 +106,7 @@ impl Policy {
             Err(reason) => Err(Denied {
                 action: A::NAME,
                 reason,
+                step_up: step_up::find(&question, |question| self.ask(question).is_ok()),
             }),
         }
     }
@@ -137,9 +140,10 @@ impl Policy {
         let what = self.within_folders(question, &resource);
         let entities = Entities::from_entities(who.into_iter().chain(what), None);
         let entities = entities.map_err(|_| Reason::Failed)?;
-        let context = match question.channel {
-            Channel::Web => self.web.clone(),
-            Channel::Device => self.device_channel.clone(),
+        let context = match (question.channel, question.proof) {
+            (Channel::Web, Proof::NONE) => self.web.clone(),
+            (Channel::Device, Proof::NONE) => self.device_channel.clone(),
+            (channel, proof) => context(channel, proof).map_err(|_| Reason::Failed)?,
         };
         let request = Request::new(
             principal,
@@ -202,9 +206,19 @@ impl std::fmt::Debug for Policy {
     }
 }
 
-fn context(channel: Channel) -> Result<CedarContext, LoadError> {
-    let name = RestrictedExpression::new_string(channel.name().to_owned());
-    CedarContext::from_pairs([("channel".to_owned(), name)]).map_err(schema_error)
+fn context(channel: Channel, proof: Proof) -> Result<CedarContext, LoadError> {
+    let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+    let methods = proof.methods().iter().map(|method| text(method));
+    let age = RestrictedExpression::new_long(i64::from(proof.age()));
+    let proof = RestrictedExpression::new_record([
+        ("methods".to_owned(), RestrictedExpression::new_set(methods)),
+        ("age".to_owned(), age),
+    ]);
+    let pairs = [
+        ("channel".to_owned(), text(channel.name())),
+        ("proof".to_owned(), proof.map_err(schema_error)?),
+    ];
+    CedarContext::from_pairs(pairs).map_err(schema_error)
 }
 
 fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
@@ -236,9 +250,7 @@ mod tests {
     use crate::{Portal, StatusPage};
     use proptest::prelude::*;
 
-    const WEB: Context = Context {
-        channel: Channel::Web,
-    };
+    const WEB: Context = Context::of(Channel::Web);
 
     #[test]
     fn failing_policy_refuses_even_where_another_permits() {
@@ -259,6 +271,7 @@ mod tests {
             resource_type: "Portal",
             resource_id: "this",
             channel: Channel::Web,
+            proof: Proof::NONE,
         };
         assert_eq!(policy.decisions.find(&question), None, "a failure is kept");
         assert_eq!(
@@ -311,6 +324,7 @@ mod tests {
                     resource_type: ["Page", "Portal", "Site", "NoSuch"][resource_type],
                     resource_id: ["this", "/index.html", ""][id],
                     channel: if web { Channel::Web } else { Channel::Device },
+                    proof: Proof::NONE,
                 };
                 let fresh = policy.evaluate(&question).and_then(|yes| yes.then_some(()).ok_or(Reason::NotPermitted));
                 prop_assert_eq!(policy.ask(&question), fresh, "{:?}", question);

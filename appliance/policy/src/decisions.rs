@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::{Channel, Principal};
+use crate::{Channel, Principal, Proof};
 
 /// Most decisions of one generation; two are kept.
 const MOST: usize = 2048;
@@ -23,6 +23,7 @@ pub(crate) struct Question<'a> {
     pub(crate) resource_type: &'static str,
     pub(crate) resource_id: &'a str,
     pub(crate) channel: Channel,
+    pub(crate) proof: Proof,
 }
 
 /// Answers by question. Those of the old generation that nobody asks for again are dropped when the young one is full.
@@ -44,6 +45,7 @@ struct Kept {
     resource_type: &'static str,
     resource_id: Box<str>,
     channel: Channel,
+    proof: Proof,
     permitted: bool,
 }
 
@@ -55,6 +57,7 @@ impl Kept {
             resource_type: self.resource_type,
             resource_id: &self.resource_id,
             channel: self.channel,
+            proof: self.proof,
         }
     }
 
@@ -110,6 +113,7 @@ impl Decisions {
             resource_type: question.resource_type,
             resource_id: question.resource_id.into(),
             channel: question.channel,
+            proof: question.proof,
             permitted,
         };
         let hash = self.hasher.hash_one(question);
@@ -144,6 +148,7 @@ mod tests {
             resource_type: "Page",
             resource_id: id,
             channel: Channel::Web,
+            proof: Proof::NONE,
         }
     }
 
@@ -188,6 +193,10 @@ mod tests {
             },
             Question {
                 channel: Channel::Device,
+                ..asked
+            },
+            Question {
+                proof: Proof::new(&["passkey"], std::time::Duration::ZERO),
                 ..asked
             },
         ] {

@@ -1,11 +1,14 @@
 //! Refusals, and what can be wrong with the policies themselves.
 
+use crate::StepUp;
+
 /// The request is refused. Says nothing of the resource, so it may be shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{action}` is not permitted ({reason}); {}", reason.way_out())]
 pub struct Denied {
     pub(crate) action: &'static str,
     pub(crate) reason: Reason,
+    pub(crate) step_up: Option<StepUp>,
 }
 
 impl Denied {
@@ -13,6 +16,12 @@ impl Denied {
     #[must_use]
     pub fn action(&self) -> &'static str {
         self.action
+    }
+
+    /// The proof that would have made it a permission, if there is one.
+    #[must_use]
+    pub fn step_up(&self) -> Option<StepUp> {
+        self.step_up
     }
 
     /// Why it was refused.

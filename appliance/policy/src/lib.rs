@@ -11,6 +11,7 @@ mod decisions;
 mod error;
 mod permit;
 mod request;
+mod step_up;
 
 pub use action::{
     Action, ChangeCertificate, CompactStore, DestroyKeys, Enrol, InviteDevice, MakeRecoveryKey,
@@ -21,4 +22,4 @@ pub use action::{
 pub use decide::Policy;
 pub use error::{Denied, LoadError, Reason};
 pub use permit::Permit;
-pub use request::{Appliance, Channel, Context, Portal, Principal, Resource, Site};
+pub use request::{Appliance, Channel, Context, Portal, Principal, Proof, Resource, Site, StepUp};

@@ -27,7 +27,7 @@ use crate::Action;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let policy = Policy::load()?;
-/// let web = Context { channel: Channel::Web };
+/// let web = Context::of(Channel::Web);
 /// handler(policy.decide::<StatusPage>(&Principal::Visitor, Portal, &web)?);
 /// # Ok(())
 /// # }

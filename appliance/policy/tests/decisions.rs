@@ -15,12 +15,8 @@ use holdfast_policy::{
 };
 use proptest::prelude::*;
 
-const WEB: Context = Context {
-    channel: Channel::Web,
-};
-const DEVICE: Context = Context {
-    channel: Channel::Device,
-};
+const WEB: Context = Context::of(Channel::Web);
+const DEVICE: Context = Context::of(Channel::Device);
 
 #[derive(Debug, PartialEq)]
 struct Page(String);

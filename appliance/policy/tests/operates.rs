@@ -15,12 +15,8 @@ fn device(enrolled: bool) -> Principal {
 }
 
 fn only_enrolled_devices<A: Action<Resource = Appliance>>(policy: &Policy) {
-    let web = Context {
-        channel: Channel::Web,
-    };
-    let own = Context {
-        channel: Channel::Device,
-    };
+    let web = Context::of(Channel::Web);
+    let own = Context::of(Channel::Device);
     drop(policy.decide::<A>(&device(true), Appliance, &own).unwrap());
     let others = [
         (device(false), own),

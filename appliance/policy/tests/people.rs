@@ -1,19 +1,16 @@
 //! What the fixed policies let people do.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use holdfast_policy::{
-    Action, Appliance, Channel, Context, ManagePeople, Policy, Portal, Principal, Publish,
-    Resource, SignIn, Site, UseAccount, View,
+    Action, Appliance, Channel, Context, ManagePeople, Policy, Portal, Principal, Proof, Publish,
+    Resource, SignIn, Site, StepUp, UseAccount, View,
 };
 
-const WEB: Context = Context {
-    channel: Channel::Web,
-};
-const DEVICE: Context = Context {
-    channel: Channel::Device,
-};
+const WEB: Context = Context::of(Channel::Web);
+const DEVICE: Context = Context::of(Channel::Device);
 
 struct Page(&'static str);
 
@@ -134,4 +131,108 @@ fn a_persons_number_that_is_a_roles_name_gives_nothing() {
             .decide::<View<Page>>(&named, Page("/admins/a"), &WEB)
             .is_err()
     );
+}
+
+/// By these methods, so many seconds ago.
+fn proven(methods: &'static [&'static str], seconds: u64) -> Context {
+    Context {
+        proof: Proof::new(methods, Duration::from_secs(seconds)),
+        ..WEB
+    }
+}
+
+#[test]
+fn a_page_can_ask_for_a_fresh_proof_and_a_refusal_says_which_would_do() {
+    let policy = Policy::load().unwrap();
+    let step = |totp, max_age| Some(StepUp { totp, max_age });
+    let passkey: &[_] = &["passkey"];
+    let both: &[_] = &["passkey", "totp"];
+    let (member, stranger) = (person(&["member"]), person(&["visitor"]));
+    for (path, who, context, permitted, would_do) in [
+        ("/members/a", &member, proven(passkey, 90_000), true, None),
+        (
+            "/members/fresh/a",
+            &member,
+            proven(passkey, 299),
+            true,
+            None,
+        ),
+        (
+            "/members/fresh/a",
+            &member,
+            proven(passkey, 301),
+            false,
+            step(false, 300),
+        ),
+        ("/members/fresh/a", &member, WEB, false, step(false, 300)),
+        (
+            "/members/second-factor/a",
+            &member,
+            proven(passkey, 0),
+            false,
+            step(true, 3600),
+        ),
+        (
+            "/members/second-factor/a",
+            &member,
+            proven(both, 3590),
+            true,
+            None,
+        ),
+        (
+            "/members/second-factor/a",
+            &member,
+            proven(both, 3601),
+            false,
+            step(true, 3600),
+        ),
+        // No proof helps who is no member, nor who is not signed in.
+        (
+            "/members/fresh/a",
+            &stranger,
+            proven(passkey, 400),
+            false,
+            None,
+        ),
+        (
+            "/members/second-factor/a",
+            &stranger,
+            proven(both, 0),
+            false,
+            None,
+        ),
+        ("/members/fresh/a", &Principal::Visitor, WEB, false, None),
+        (
+            "/members/freshly/a",
+            &member,
+            proven(passkey, 90_000),
+            true,
+            None,
+        ),
+    ] {
+        let decision = policy.decide::<View<Page>>(who, Page(path), &context);
+        assert_eq!(decision.is_ok(), permitted, "{path} {context:?}");
+        let told = decision.err().and_then(|denied| denied.step_up());
+        assert_eq!(told, would_do, "{path} {context:?}");
+        if let Some(step) = told {
+            let methods = if step.totp { both } else { passkey };
+            let after = proven(methods, step.max_age.into());
+            assert!(after.proof.meets(&step) && !context.proof.meets(&step));
+            assert!(policy.decide::<View<Page>>(who, Page(path), &after).is_ok());
+        }
+    }
+}
+
+#[test]
+fn an_age_is_never_told_as_younger_than_it_is() {
+    for millis in (0..5_000_000)
+        .step_by(777)
+        .chain([86_400_000, 86_400_001, u64::MAX])
+    {
+        let age = Proof::new(&[], Duration::from_millis(millis)).age();
+        assert!(
+            u64::from(age) * 1000 >= millis.min(1_000_000_000),
+            "{millis}: {age}"
+        );
+    }
 }

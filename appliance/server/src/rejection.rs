@@ -1,6 +1,6 @@
 //! Refusals: each is a kind, and becomes a page for people or problem JSON (RFC 9457) for devices.
 
-use holdfast_policy::Denied;
+use holdfast_policy::{Denied, StepUp};
 use holdfast_site::{PathError, pages};
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
 use http::{Response, StatusCode};
@@ -53,8 +53,8 @@ pub(crate) enum Rejection {
     Stale,
     /// It asks for a fresh proof of who one is.
     NotFresh,
-    /// The same, of a program (RFC 9470).
-    StepUp,
+    /// The same, of a program, and which proof would do (RFC 9470).
+    StepUp(StepUp),
     /// What was shown proves nothing, for this reason.
     NotProven(String),
     /// The body is not what the route takes.
@@ -107,7 +107,7 @@ impl Rejection {
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::Precondition => StatusCode::PRECONDITION_FAILED,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::SignInFirst | Self::SignedOut | Self::StepUp => StatusCode::UNAUTHORIZED,
+            Self::SignInFirst | Self::SignedOut | Self::StepUp(_) => StatusCode::UNAUTHORIZED,
             Self::Denied(_)
             | Self::Enrolment(_)
             | Self::ForeignOrigin
@@ -146,7 +146,7 @@ impl Rejection {
             Self::SignInFirst => "This page is for people who are signed in",
             Self::SignedOut => "You are not signed in any more",
             Self::Stale => "This form is out of date",
-            Self::NotFresh | Self::StepUp => "This asks for a fresh sign-in",
+            Self::NotFresh | Self::StepUp(_) => "This asks for a fresh sign-in",
             Self::NotProven(_) => "This did not work",
             Self::Body(_) => "The request's body is wrong",
             Self::TooLarge(_) => "The request is too large",
@@ -192,7 +192,7 @@ impl Rejection {
             Self::Stale => {
                 "Nothing was changed. Load the page again, and send the form from there.".to_owned()
             }
-            Self::NotFresh | Self::StepUp => {
+            Self::NotFresh | Self::StepUp(_) => {
                 "Nothing was changed. Show once more who you are, then do it again.".to_owned()
             }
             Self::NotProven(why) => why.clone(),
@@ -234,7 +234,7 @@ impl Rejection {
         let mut response = if context.voice == Voice::Api || context.script {
             let problem = Problem {
                 kind: match self {
-                    Self::NotFresh | Self::StepUp => "urn:holdfast:not-fresh".to_owned(),
+                    Self::NotFresh | Self::StepUp(_) => "urn:holdfast:not-fresh".to_owned(),
                     _ => "about:blank".to_owned(),
                 },
                 title: self.title().to_owned(),
@@ -273,11 +273,14 @@ impl Rejection {
                 let portal = HeaderValue::from_static("Holdfast-Portal");
                 headers.insert(http::header::WWW_AUTHENTICATE, portal);
             }
-            Self::StepUp => {
-                let fresh = HeaderValue::from_static(
-                    "Holdfast-Portal error=\"insufficient_user_authentication\", max_age=\"300\"",
+            Self::StepUp(StepUp { totp, max_age }) => {
+                let method = if totp { ", acr_values=\"totp\"" } else { "" };
+                let challenge = format!(
+                    "Holdfast-Portal error=\"insufficient_user_authentication\", max_age=\"{max_age}\"{method}"
                 );
-                headers.insert(http::header::WWW_AUTHENTICATE, fresh);
+                if let Ok(challenge) = HeaderValue::try_from(challenge) {
+                    headers.insert(http::header::WWW_AUTHENTICATE, challenge);
+                }
             }
             Self::Busy => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));

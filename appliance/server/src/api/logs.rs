@@ -142,9 +142,7 @@ impl Reading {
             fingerprint: self.binding.client.to_string(),
             enrolled: enrolled.unwrap_or(false),
         };
-        let channel = Context {
-            channel: Channel::Device,
-        };
+        let channel = Context::of(Channel::Device);
         let policy = &self.shared.policy;
         policy.decide::<ReadLogs>(&who, Appliance, &channel).is_ok()
     }

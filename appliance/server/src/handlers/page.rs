@@ -190,9 +190,7 @@ pub(crate) fn page(
 /// Whether the page is public: only then may what its author says of caches stand, since a shared cache would give it to
 /// everybody (RFC 9111, section 3.5). Asked of the policy itself, for someone of whom nothing is known.
 fn cacheable(permit: &Permit<View<Page>>, shared: &Shared, context: &RequestContext) -> bool {
-    let channel = Context {
-        channel: Channel::Web,
-    };
+    let channel = Context::of(Channel::Web);
     match context.principal {
         // The permit is the policy's answer.
         Principal::Visitor => true,

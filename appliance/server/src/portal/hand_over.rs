@@ -20,7 +20,7 @@ use http::request::Parts;
 use url::form_urlencoded;
 
 use super::form::{self, Form};
-use super::{Answer, Call, cookie, see_other, view};
+use super::{Answer, Call, cookie, see_other, step_up, view};
 use crate::connection::Connection;
 use crate::identity::{Kernel, actor};
 use crate::rejection::Rejection;
@@ -50,8 +50,11 @@ pub(crate) fn set_out(permit: Permit<SignIn>, shared: &Shared, parts: &Parts) ->
         None => Binding::fresh(&Kernel)?,
     };
     let challenge = Challenge::of(&binding).to_text();
-    let pairs = [("challenge", challenge.as_str()), ("next", next)];
-    let to = address(&shared.settings.portal.url(), "/hand-over", &pairs);
+    let mut to = vec![("challenge", challenge.as_str()), ("next", next)];
+    let step = step_up::asked(&form);
+    let step: Vec<_> = step.iter().flat_map(step_up::pairs).collect();
+    to.extend(step.iter().map(|(name, value)| (*name, value.as_str())));
+    let to = address(&shared.settings.portal.url(), "/hand-over", &to);
     let mut response = see_other(&to)?;
     if known.is_none() {
         cookie::set(&mut response, cookie::BINDING, &binding.to_text())?;
@@ -77,6 +80,12 @@ pub(super) fn answer(permit: Permit<SignIn>, call: &Call<'_>) -> Answer {
         ));
     };
     let shared = call.shared;
+    if let Some(step) = step_up::asked(&form)
+        && let Some(way) = step_up::missing(shared, &signed.session, &step)?
+    {
+        let way = format!("{}{way}", call.base());
+        return see_other(&form::with_next(&way, call.path()));
+    }
     let now = shared.clock.monotonic();
     let code = shared
         .identity

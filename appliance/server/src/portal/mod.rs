@@ -20,6 +20,7 @@ mod recover;
 mod route;
 mod second_factor;
 mod sign_in;
+pub(crate) mod step_up;
 mod view;
 
 use std::net::IpAddr;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 
 use holdfast_identity::passkeys::Binding;
 use holdfast_identity::sessions::{Session, Token};
-use holdfast_policy::{Channel, Context, ManagePeople, Portal, Principal, SignIn, UseAccount};
+use holdfast_policy::{ManagePeople, Portal, Principal, SignIn, UseAccount};
 use http::header::{HeaderValue, LOCATION};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
@@ -113,9 +114,7 @@ pub(crate) async fn answer(
 
 async fn dispatch(call: &Call<'_>, route: Route, body: Incoming) -> Answer {
     let (who, policy) = (&call.context.principal, &call.shared.policy);
-    let channel = Context {
-        channel: Channel::Web,
-    };
+    let channel = step_up::circumstances(call.signed.as_ref());
     match route {
         Route::SignIn(route) => {
             let permit = policy.decide::<SignIn>(who, Portal, &channel)?;
@@ -221,21 +220,25 @@ pub(crate) fn is_script(parts: &Parts) -> bool {
         .starts_with("application/json")
 }
 
-/// Answers someone of whom nothing is known and who may not see a page: a browser that goes there is led through the
-/// sign-in and back, anything else is told.
-pub(crate) fn sign_in_for(context: &RequestContext, parts: &Parts) -> Answer {
+/// Whether a window goes there, as far as the browser says.
+fn goes_there(parts: &Parts) -> bool {
     let field = |name: &str| {
         parts
             .headers
             .get(name)
             .and_then(|value| value.to_str().ok())
     };
-    let goes_there = match field("sec-fetch-mode") {
+    match field("sec-fetch-mode") {
         Some(mode) => mode == "navigate" && field("sec-fetch-dest") == Some("document"),
         None => field("accept").is_some_and(|accept| accept.contains("text/html")),
-    };
+    }
+}
+
+/// Answers someone of whom nothing is known and who may not see a page: a browser that goes there is led through the
+/// sign-in and back, anything else is told.
+pub(crate) fn sign_in_for(context: &RequestContext, parts: &Parts) -> Answer {
     let next = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    if !goes_there || context.head || !form::is_path(next) {
+    if !goes_there(parts) || context.head || !form::is_path(next) {
         return Err(Rejection::SignInFirst);
     }
     see_other(&form::with_next(crate::host::SET_OUT, next))

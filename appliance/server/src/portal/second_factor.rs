@@ -10,7 +10,7 @@ use http::StatusCode;
 use super::form::{self, Form};
 use super::proof::Try;
 use super::sign_in::next;
-use super::{Answer, Call, see_other};
+use super::{Answer, Call, see_other, step_up};
 use crate::identity::{Kernel, actor};
 use crate::rejection::Rejection;
 
@@ -19,12 +19,13 @@ const WRONG: &str = "This code is not the one that your generator shows now, or 
 /// The form.
 pub(super) fn page(call: &Call<'_>, told: Option<&str>, form: &Form) -> Answer {
     let next = next(call, form);
-    if call.signed.is_none() {
+    let Some(signed) = &call.signed else {
         return see_other(&form::with_next(
             &format!("{}/sign-in", call.base()),
             call.path(),
         ));
-    }
+    };
+    step_up::has_generator(call.shared, &signed.session)?;
     let status = if told.is_some() {
         StatusCode::FORBIDDEN
     } else {

@@ -21,11 +21,12 @@ mod person;
 mod protected;
 mod sessions;
 mod sign_in;
+mod step_up;
 
 use crate::appliance::Appliance;
 
 /// A site with the three folders that are not for everybody.
-const SITE: [(&str, &[u8]); 7] = [
+const SITE: [(&str, &[u8]); 9] = [
     ("index.html", b"<!doctype html><title>first</title>"),
     ("script.js", b"1"),
     (
@@ -41,6 +42,14 @@ const SITE: [(&str, &[u8]); 7] = [
         b"<!doctype html><title>list of members</title>",
     ),
     ("members/data.json", b"{\"secret\":1}"),
+    (
+        "members/fresh/index.html",
+        b"<!doctype html><title>for a fresh proof</title>",
+    ),
+    (
+        "members/second-factor/index.html",
+        b"<!doctype html><title>for a second factor</title>",
+    ),
     (
         "admins/index.html",
         b"<!doctype html><title>for admins</title>",

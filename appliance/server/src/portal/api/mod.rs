@@ -14,7 +14,7 @@ mod types;
 use bytes::Bytes;
 use holdfast_identity::passkeys::FRESH;
 use holdfast_identity::sessions::Method as Proof;
-use holdfast_policy::{Channel, Context, ManagePeople, Portal, PortalAsset, UseAccount};
+use holdfast_policy::{ManagePeople, Portal, PortalAsset, StepUp, UseAccount};
 use holdfast_site::RequestPath;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Response, StatusCode};
@@ -51,9 +51,7 @@ pub(super) async fn answer(call: &Call<'_>, path: &'static str, body: Incoming) 
     };
     let operation = table::operation(path, method).ok_or(Rejection::NotFound)?;
     let (who, policy) = (&call.context.principal, &call.shared.policy);
-    let channel = Context {
-        channel: Channel::Web,
-    };
+    let channel = super::step_up::circumstances(call.signed.as_ref());
     if operation.who == Who::Anyone {
         let permit = policy.decide::<PortalAsset>(who, Portal, &channel)?;
         return document::answer(permit);
@@ -97,7 +95,11 @@ async fn before(
 /// Asks for a proof of the last five minutes, as RFC 9470 says it.
 fn fresh(signed: &Signed) -> Result<(), Rejection> {
     let proven = signed.session.require(Proof::Recovery, FRESH);
-    proven.map_err(|_| Rejection::StepUp)
+    let step = StepUp {
+        totp: false,
+        max_age: u32::try_from(FRESH.as_secs()).unwrap_or(u32::MAX),
+    };
+    proven.map_err(|_| Rejection::StepUp(step))
 }
 
 /// What stands in the places that the template leaves open.
