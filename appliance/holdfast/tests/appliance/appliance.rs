@@ -71,6 +71,28 @@ impl Appliance {
         appliance.started()
     }
 
+    /// A machine that runs and serves already, if `HOLDFAST_MACHINE` names the folder of its console and of the client that is
+    /// enrolled there, as `./run --state` leaves it, and `HOLDFAST_MACHINE_PORT` its port. Nobody has joined it then.
+    pub fn machine() -> Option<Self> {
+        let state = PathBuf::from(std::env::var_os("HOLDFAST_MACHINE")?);
+        let port = std::env::var("HOLDFAST_MACHINE_PORT").unwrap();
+        let machine = Self {
+            dir: tempfile::tempdir().unwrap(),
+            port: port.parse().unwrap(),
+            process: None,
+        };
+        for (there, here) in [("client", "state"), ("console.log", "log")] {
+            std::os::unix::fs::symlink(state.join(there), machine.path(here)).unwrap();
+        }
+        let list = ok(&machine.holdfast(&["user", "list", "--json"]));
+        let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+        for person in list["people"].as_array().unwrap() {
+            let name = person["name"].as_str().unwrap();
+            ok(&machine.holdfast(&["user", "delete", name, "--yes", name, "--force"]));
+        }
+        Some(machine)
+    }
+
     /// Its id as a process.
     pub fn id(&self) -> u32 {
         self.process.as_ref().unwrap().id()

@@ -146,7 +146,11 @@ impl Browser {
     pub fn wait(&mut self, expression: &str) {
         let start = Instant::now();
         while self.value(expression) != true {
-            assert!(start.elapsed() < PATIENCE, "never: {expression}");
+            if start.elapsed() > PATIENCE {
+                let page = "location.href.split('#')[0] + '\\n' + document.body.innerText";
+                let page = self.value(page);
+                panic!("never: {expression}\n{}", page.as_str().unwrap_or_default());
+            }
             std::thread::sleep(Duration::from_millis(50));
         }
     }

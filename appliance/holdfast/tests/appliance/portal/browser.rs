@@ -7,7 +7,7 @@
 //! ```
 //!
 //! `HOLDFAST_CHROMIUM` names another program of Chromium's kind, `HOLDFAST_SHOTS` a folder for a picture of each page at two
-//! widths, light and dark.
+//! widths, light and dark. `./check browser` runs them against the booted image ([`Appliance::machine`]).
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -125,6 +125,8 @@ impl Seat {
 
     /// Clicks what leads to another page, and waits until it is there.
     pub(super) fn press(&mut self, selector: &str) {
+        let there = format!("document.querySelector({}) !== null", json!(selector));
+        self.browser.wait(&there);
         self.browser.value("window.before = true");
         self.browser.click(selector);
         let there = "window.before === undefined && document.readyState === 'complete'";
@@ -198,7 +200,9 @@ fn codes(seat: &mut Seat) -> Vec<String> {
 }
 
 pub(super) fn appliance(more: &str) -> (Appliance, Vec<String>) {
-    let appliance = Appliance::start_with(more).enrolled();
+    // The machine has the configuration that it has.
+    let machine = more.is_empty().then(Appliance::machine).flatten();
+    let appliance = machine.unwrap_or_else(|| Appliance::start_with(more).enrolled());
     let mut files = super::SITE.to_vec();
     files.push(("hostile.html", HOSTILE));
     files.push(("hostile.js", SCRIPT.as_bytes()));
