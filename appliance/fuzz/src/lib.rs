@@ -4,6 +4,7 @@
 //! comes back as it was, stays within its bounds, and means one thing. `cargo test` runs each on its corpus and on
 //! bounded mutations of it; with the feature `libfuzzer` the binary hunts with libFuzzer (`nix run .#fuzz`).
 
+mod attestation;
 mod fields;
 mod http1;
 mod http2;
@@ -31,6 +32,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "accept_encoding",
         run: fields::accept_encoding,
+    },
+    Target {
+        name: "attestation",
+        run: attestation::attestation,
     },
     Target {
         name: "authority",

@@ -133,6 +133,7 @@ macro_rules! targets {
 
 targets! {
     accept_encoding
+    attestation
     authority
     headers
     http1_lines

@@ -23,6 +23,7 @@
 mod binding;
 mod ceremonies;
 mod decoys;
+pub mod hunt;
 mod portal;
 mod register;
 mod sign_in;

@@ -234,7 +234,7 @@ impl Passkeys {
 
 /// The model of the authenticator: bytes 37 to 52 of the authenticator data (Web Authentication, section 6.1), which the
 /// library has verified and does not hand out.
-fn aaguid(attestation: &[u8]) -> Option<[u8; 16]> {
+pub(super) fn aaguid(attestation: &[u8]) -> Option<[u8; 16]> {
     #[derive(serde::Deserialize)]
     struct Object {
         #[serde(rename = "authData")]
