@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use holdfast_audit::Actor;
 use holdfast_identity::handover::Handover;
 use holdfast_identity::limits::Failures;
-use holdfast_identity::passkeys::{Binding, Passkeys};
+use holdfast_identity::passkeys::{self, Binding, Passkeys};
 use holdfast_identity::passwords::Passwords;
 use holdfast_identity::recovery::Recovery;
 use holdfast_identity::sessions::{Ended, Session, Sessions, Which};
@@ -45,6 +45,8 @@ impl Random for Kernel {
 pub(crate) struct Identity {
     /// Or why there can be none: the portal's address is no host name.
     pub(crate) passkeys: Result<Passkeys, String>,
+    /// The portal's host before, while there are passkeys that were made there.
+    moved: Option<String>,
     pub(crate) sessions: Sessions,
     pub(crate) recovery: Recovery,
     pub(crate) failures: Failures,
@@ -99,9 +101,17 @@ impl Identity {
             )),
             opened => Ok(opened?),
         };
+        let moved = match &passkeys {
+            Ok(_) => {
+                let host = &settings.portal.host;
+                passkeys::moved(&snapshot, all, host, now.wall.unix_millis())?
+            }
+            Err(_) => None,
+        };
         let key = aws_lc_rs::hmac::HMAC_SHA256;
         let identity = Self {
             passkeys,
+            moved,
             sessions: Sessions::open(&snapshot, all, random, now)?,
             recovery: Recovery::open(&snapshot, all, random)?,
             failures: Failures::open(&snapshot, all, random)?,
@@ -119,6 +129,16 @@ impl Identity {
             store.commit_blocking(batch)?;
         }
         Ok(identity)
+    }
+
+    /// What the operator must know of the portal's name, if it is another one than people made their passkeys at.
+    pub(crate) fn warning(&self, settings: &Settings) -> Option<String> {
+        let earlier = self.moved.as_ref()?;
+        Some(format!(
+            "passkeys that were made while the portal was `{earlier}` are worth nothing at `{}`: people come back by recovery codes \
+             or new invites, or by the portal's earlier name in holdfast.toml",
+            settings.portal.host
+        ))
     }
 
     /// The passwords, if they are on.

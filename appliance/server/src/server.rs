@@ -293,6 +293,9 @@ impl Shared {
                 &format!("{why}; {way_out}"),
             );
         }
+        if let Some(warning) = self.identity.warning(&self.settings) {
+            record::note(&self.records, "passkeys-lost", &warning);
+        }
         let ended = self.settings.ended.iter().map(|exit| {
             let outcome = if exit.clean {
                 Outcome::Done

@@ -51,6 +51,9 @@ fn list(args: &ClientArgs) -> Result<(), Failure> {
         println!("{}", serde_json::to_string(&answer)?);
         return Ok(());
     }
+    if let Some(warning) = &answer.warning {
+        eprintln!("holdfast: warning: {}", plain(warning));
+    }
     if answer.people.is_empty() {
         println!("Nobody has joined. `holdfast user invite --role admin` invites the first one.");
     }

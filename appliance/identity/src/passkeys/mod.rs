@@ -26,6 +26,7 @@ mod decoys;
 pub mod hunt;
 mod portal;
 mod register;
+mod rp;
 mod sign_in;
 mod store;
 
@@ -33,6 +34,7 @@ pub use binding::{Binding, Browser};
 pub use ceremonies::{EACH, LIFETIME, PLACES};
 pub use portal::{Answer, Begun, LONGEST_ANSWER, Passkeys, list};
 pub use register::FRESH;
+pub use rp::moved;
 pub use sign_in::{How, Proven};
 pub(crate) use store::delete;
 pub use store::{MOST, Passkey};

@@ -156,6 +156,7 @@ fn list(shared: &Shared) -> Result<PeopleAnswer, Rejection> {
         people: people.collect(),
         invites: invites.collect(),
         roles: all.roles.into_iter().map(|role| role.name).collect(),
+        warning: shared.identity.warning(&shared.settings),
     })
 }
 

@@ -13,6 +13,9 @@ pub struct PeopleAnswer {
     pub invites: Vec<InviteItem>,
     /// The names of all roles.
     pub roles: Vec<String>,
+    /// What keeps people from signing in, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// A person.

@@ -19,6 +19,7 @@ mod hand_over;
 mod invite;
 mod person;
 mod protected;
+mod renamed;
 mod sessions;
 mod sign_in;
 mod step_up;
