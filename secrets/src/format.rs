@@ -1,35 +1,45 @@
-//! The sealed value format, version 1.
+//! The sealed value format, versions 1 and 2.
 //!
 //! | offset | length | field |
 //! |---|---|---|
-//! | 0 | 1 | format version, `1` |
+//! | 0 | 1 | format version, `2`; `1` is read |
 //! | 1 | 1 | suite: `1` AES-256-GCM (NIST SP 800-38D), `2` ChaCha20-Poly1305 (RFC 8439) |
 //! | 2 | 4 | key epoch, big endian |
-//! | 6 | 24 | salt, fresh from the kernel for each value |
+//! | 6 | 24 | salt; in version 2 the first 12 bytes name the group, the others are fresh from the kernel for each value |
 //! | 30 | 12 | nonce, fresh from the kernel for each value |
 //! | 42 | n | ciphertext |
 //! | 42 + n | 16 | authentication tag |
 //!
-//! **Each value has a key of its own**, derived from the table's key and the 192-bit salt ([`crate::ring`]). Random
-//! 96-bit nonces under one key would limit a table to about 2^32 values (SP 800-38D, 8.3); with a key per value that
-//! limit is moot: two values share a key only if their salts collide, which is likely only after about 2^96 values, and
-//! even then their nonces differ. Neither salt nor nonce is ever a counter, so a machine that is put back to an earlier
-//! snapshot of its disk repeats nothing.
+//! **Each group of values has a key of its own**, derived from the table's key and the group's name ([`crate::ring`]).
+//! Random 96-bit nonces under one key would limit a table to about 2^32 values (SP 800-38D, 8.3); a group ends with the
+//! process and after 2^20 values ([`LARGEST_GROUP`]), so two of its nonces meet with a probability below 2^-56, and two
+//! processes draw the same group after some 2^48 starts, and even then their nonces differ. That is what XAES-256-GCM
+//! does for each message by itself; a key that serves several can be kept ready, and reading costs a derivation and a key
+//! schedule less. In version 1 each value was a group: its key came from all 24 bytes of salt.
+//!
+//! Neither group, salt nor nonce is ever a counter, so a machine that is put back to an earlier snapshot of its disk or
+//! memory repeats nothing that it does not draw again.
 //!
 //! **Associated data** is unambiguous, since every field has a length before it or a fixed one:
 //!
 //! ```text
-//! "holdfast sealed value" ‖ 0x00 ‖ header (the first 6 bytes)
+//! "holdfast sealed value" ‖ 0x00 ‖ header (the first 6 bytes) ‖ the last 12 bytes of the salt (not in version 1)
 //!   ‖ u32 length of table ‖ table ‖ u32 length of key ‖ key ‖ u16 record version
 //! ```
 //!
-//! All integers are big endian. The salt and the nonce need no place in it: altering either changes the key stream and
-//! the tag. A value therefore opens only in the table, under the key and as the record version it was sealed for.
+//! All integers are big endian. The rest of the salt and the nonce need no place in it: altering either changes the key
+//! stream and the tag. A value therefore opens only in the table, under the key and as the record version it was sealed for.
 
 use crate::Error;
 
-/// The only format version so far.
-pub const VERSION: u8 = 1;
+/// The format version of what is sealed.
+pub const VERSION: u8 = 2;
+/// The version before, in which each value has a key of its own.
+pub(crate) const ALONE: u8 = 1;
+/// Length of a group's name in bytes, at the beginning of the salts of its values.
+pub(crate) const GROUP_LEN: usize = 12;
+/// Most values that are sealed for one group, over all tables.
+pub const LARGEST_GROUP: u32 = 1 << 20;
 /// Length of a value's salt in bytes.
 pub const SALT_LEN: usize = 24;
 /// Length of a value's nonce in bytes.
@@ -61,11 +71,27 @@ impl Suite {
     }
 }
 
+/// What a sealed value begins with: which of a table's keys it is for, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Which {
+    /// [`VERSION`] or [`ALONE`].
+    pub(crate) version: u8,
+    pub(crate) suite: Suite,
+    pub(crate) epoch: u32,
+}
+
+impl Which {
+    /// The first bytes of a value: format version, suite, epoch.
+    pub(crate) fn header(self) -> [u8; HEADER_LEN] {
+        let [e0, e1, e2, e3] = self.epoch.to_be_bytes();
+        [self.version, self.suite as u8, e0, e1, e2, e3]
+    }
+}
+
 /// The fields of a sealed value, borrowed from its bytes.
 #[derive(Debug)]
 pub(crate) struct Parts<'a> {
-    pub(crate) suite: Suite,
-    pub(crate) epoch: u32,
+    pub(crate) key: Which,
     pub(crate) salt: &'a [u8; SALT_LEN],
     pub(crate) nonce: &'a [u8; NONCE_LEN],
     pub(crate) ciphertext: &'a [u8],
@@ -77,16 +103,19 @@ pub(crate) fn split(sealed: &[u8]) -> Result<Parts<'_>, Error> {
     let short = || Error::TooShort(sealed.len());
     let (&[version, suite, e0, e1, e2, e3], rest) =
         sealed.split_first_chunk::<HEADER_LEN>().ok_or_else(short)?;
-    if version != VERSION {
+    if version != VERSION && version != ALONE {
         return Err(Error::UnknownFormat(version));
     }
-    let suite = Suite::parse(suite)?;
+    let key = Which {
+        version,
+        suite: Suite::parse(suite)?,
+        epoch: u32::from_be_bytes([e0, e1, e2, e3]),
+    };
     let (salt, rest) = rest.split_first_chunk::<SALT_LEN>().ok_or_else(short)?;
     let (nonce, rest) = rest.split_first_chunk::<NONCE_LEN>().ok_or_else(short)?;
     let (ciphertext, tag) = rest.split_last_chunk::<TAG_LEN>().ok_or_else(short)?;
     Ok(Parts {
-        suite,
-        epoch: u32::from_be_bytes([e0, e1, e2, e3]),
+        key,
         salt,
         nonce,
         ciphertext,
@@ -94,21 +123,15 @@ pub(crate) fn split(sealed: &[u8]) -> Result<Parts<'_>, Error> {
     })
 }
 
-/// The first bytes of a value: format version, suite, epoch.
-pub(crate) fn header(suite: Suite, epoch: u32) -> [u8; HEADER_LEN] {
-    let [e0, e1, e2, e3] = epoch.to_be_bytes();
-    [VERSION, suite as u8, e0, e1, e2, e3]
-}
-
 /// The key epoch that a sealed value names.
 ///
 /// # Errors
 /// As [`salt`].
 pub fn epoch(sealed: &[u8]) -> Result<u32, Error> {
-    split(sealed).map(|parts| parts.epoch)
+    split(sealed).map(|parts| parts.key.epoch)
 }
 
-/// The salt of a sealed value: fresh for each sealing, so it also names one writing of a record.
+/// The salt of a sealed value: 12 of its bytes are fresh for each sealing, so it also names one writing of a record.
 ///
 /// # Errors
 /// If the bytes are too short for a sealed value, or of a format or suite that this version does not know. That the

@@ -12,6 +12,7 @@ mod cipher;
 mod derive;
 mod error;
 pub mod format;
+mod groups;
 pub mod keyfile;
 mod plaintext;
 pub mod provider;

@@ -5,14 +5,17 @@
 //! worth as much as the key and is wiped like it: `hmac` and `sha2` overwrite theirs when they are dropped.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::cipher::Cipher;
 use crate::derive::{expand, extract, sized};
-use crate::format::{SALT_LEN, Suite};
+use crate::format::{ALONE, GROUP_LEN, SALT_LEN, Which};
+use crate::groups::Groups;
 use crate::keyfile::{LOOKUP_LEN, TableKeys, Tables};
 use crate::wrap::Key;
 
@@ -24,6 +27,7 @@ pub(crate) struct Ready {
     keys: TableKeys,
     /// In the order of the table's epochs.
     epochs: Vec<(u32, Box<Hkdf<Sha256>>)>,
+    groups: Groups,
     lookup: Box<Hmac<Sha256>>,
     /// Unless the store's own table has no keys yet, from which its key comes.
     digest: Option<Box<Hmac<Sha256>>>,
@@ -58,6 +62,7 @@ impl Ready {
         });
         Self {
             epochs: epochs.collect(),
+            groups: Groups::new(),
             lookup: Box::new(keyed(&keys.lookup)),
             digest,
             keys,
@@ -74,11 +79,27 @@ impl Ready {
         self.epochs.last().map(|(epoch, _)| *epoch)
     }
 
-    /// The key of one value, unless the table has no such epoch.
-    pub(crate) fn value_key(&self, epoch: u32, suite: Suite, salt: &[u8; SALT_LEN]) -> Option<Key> {
-        let (_, ready) = self.epochs.iter().rev().find(|(have, _)| *have == epoch)?;
+    /// The cipher of a value, unless the table has no such epoch.
+    pub(crate) fn cipher(&self, which: Which, salt: &[u8; SALT_LEN]) -> Option<Arc<Cipher>> {
+        if which.version == ALONE {
+            let key = self.derived(which, b"value", salt)?;
+            return Some(Arc::new(Cipher::new(which.suite, &key)));
+        }
+        let group = salt.first_chunk::<GROUP_LEN>()?;
+        self.groups.cipher(which, group, || {
+            let key = self.derived(which, b"group", group)?;
+            Some(Cipher::new(which.suite, &key))
+        })
+    }
+
+    /// The key of a value or of a group of them; `label` has five bytes.
+    fn derived(&self, which: Which, label: &[u8; 5], salt: &[u8]) -> Option<Key> {
+        let epochs = self.epochs.iter().rev();
+        let (_, ready) = epochs
+            .into_iter()
+            .find(|(epoch, _)| *epoch == which.epoch)?;
         let mut key = Zeroizing::new([0; 32]);
-        let info: [&[u8]; 3] = [b"\0\0\0\x05value", &[suite as u8], salt];
+        let info: [&[u8]; 4] = [b"\0\0\0\x05", label, &[which.suite as u8], salt];
         let done = ready.expand_multi_info(&info, key.as_mut_slice());
         done.is_ok().then_some(key)
     }
@@ -128,6 +149,7 @@ pub(crate) fn digest(mut mac: Hmac<Sha256>, parts: &[&[u8]]) -> [u8; 32] {
 mod tests {
     use super::*;
     use crate::derive::derive;
+    use crate::format::{Suite, VERSION};
     use crate::keyfile::new_table;
 
     /// What [`Ready`] keeps is what deriving anew gives, byte for byte: stores that were written before it open.
@@ -138,14 +160,29 @@ mod tests {
         let (own, devices) = (ready.get(OWN).unwrap(), ready.get("devices").unwrap());
         let (epoch, key) = devices.keys().epochs.last().unwrap();
         let salt = [9; SALT_LEN];
+        let group = [9; GROUP_LEN];
         for suite in [Suite::Aes256Gcm, Suite::ChaCha20Poly1305] {
-            let derived = derive(key, &[&sized(b"value"), &[suite as u8], &salt]);
-            assert_eq!(
-                devices.value_key(*epoch, suite, &salt).unwrap().as_slice(),
-                derived.as_slice()
-            );
+            for (version, label, salted) in [
+                (ALONE, b"value", salt.as_slice()),
+                (VERSION, b"group", group.as_slice()),
+            ] {
+                let which = Which {
+                    version,
+                    suite,
+                    epoch: *epoch,
+                };
+                let derived = derive(key, &[&sized(label), &[suite as u8], salted]);
+                let ready = devices.derived(which, label, salted).unwrap();
+                assert_eq!(ready.as_slice(), derived.as_slice());
+                let (mut one, mut other) = ([7; 40], [7; 40]);
+                let cipher = devices.cipher(which, &salt).unwrap();
+                let tag = cipher.encrypt(&[1; 12], b"", &mut one).unwrap();
+                let cipher = Cipher::new(suite, &derived);
+                assert_eq!(cipher.encrypt(&[1; 12], b"", &mut other).unwrap(), tag);
+                let which = Which { epoch: 7, ..which };
+                assert!(devices.cipher(which, &salt).is_none());
+            }
         }
-        assert!(devices.value_key(7, Suite::Aes256Gcm, &salt).is_none());
 
         let mut mac = keyed(&devices.keys().lookup);
         mac.update(b"laptop");

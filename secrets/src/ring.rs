@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! a table's data key of an epoch (32 random bytes, wrapped in the key file)
-//!   └─ HKDF-Expand "value" ‖ suite ‖ salt     → key of one value
+//!   ├─ HKDF-Expand "group" ‖ suite ‖ group    → key of a group of values, by the first 12 bytes of their salts
+//!   └─ HKDF-Expand "value" ‖ suite ‖ salt     → key of one value, as they were sealed before there were groups
 //! a table's look-up key (64 random bytes)     → HMAC-SHA256 of the keys of its records
 //! the look-up key of the store's own table
 //!   └─ HKDF-Expand "record digest" ‖ table    → HMAC-SHA256 of the records of a table, for its multiset hash
@@ -29,12 +30,13 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::derive::{derive, expand, extract, sized};
-use crate::format::{self, HEADER_LEN, NONCE_LEN, OVERHEAD, SALT_LEN, Suite};
+use crate::format::{self, ALONE, GROUP_LEN, NONCE_LEN, OVERHEAD, SALT_LEN, Suite, VERSION, Which};
+use crate::groups::Sealing;
 use crate::keyfile::{self, KeyFile, LOOKUP_LEN, TableKeys, Tables};
 use crate::provider::{CHECK_LEN, RootKeyProvider};
 use crate::ready::{self, OWN, Ready, ReadyTables};
 use crate::wrap::Key;
-use crate::{Error, Plaintext, RootKey, cipher};
+use crate::{Error, Plaintext, RootKey};
 
 /// The epoch of a table's first key.
 const FIRST_EPOCH: u32 = 1;
@@ -57,6 +59,7 @@ pub struct Context<'a> {
 /// [attached](KeyRing::attach) to a key file, it uses the keys that are wrapped there, and the derived ones are gone.
 pub struct KeyRing {
     pub(crate) suite: Suite,
+    sealing: Sealing,
     /// Replaced as a whole, so that a [`View`] stays as it was.
     pub(crate) keys: RwLock<Arc<Keys>>,
     /// Taken before `keys`, by who changes keys.
@@ -118,25 +121,20 @@ impl KeyRing {
     ) -> Self {
         Self {
             suite,
+            sealing: Sealing::default(),
             keys: RwLock::new(Arc::new(keys)),
             file: Mutex::new(None),
             providers: Mutex::new(Providers { all, next }),
         }
     }
 
-    /// Seals `plaintext` for `context`, under a key, salt and nonce that are new for each call.
+    /// Seals `plaintext` for `context`, with a salt and a nonce that are new for each call.
     ///
     /// # Errors
     /// [`Error::Random`] if the kernel gives no random bytes, [`Error::TooLong`] beyond what the cipher allows (64 GiB).
     pub fn seal(&self, context: &Context<'_>, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
-        // Both at once: asking the kernel costs more than the bytes.
-        let mut random = [0; SALT_LEN + NONCE_LEN];
-        getrandom::fill(&mut random).map_err(Error::Random)?;
-        let (mut salt, mut nonce) = ([0; SALT_LEN], [0; NONCE_LEN]);
-        let (first, second) = random.split_at(SALT_LEN);
-        salt.copy_from_slice(first);
-        nonce.copy_from_slice(second);
-        self.seal_with(context, plaintext, &salt, &nonce)
+        let (salt, nonce) = self.sealing.draw()?;
+        self.seal_with(context, plaintext, VERSION, &salt, &nonce)
     }
 
     /// Seals what was [opened](KeyRing::open) anew, under the table's newest key: with the same salt, so that it stays the
@@ -152,36 +150,41 @@ impl KeyRing {
     ) -> Result<Vec<u8>, Error> {
         let mut nonce = [0; NONCE_LEN];
         getrandom::fill(&mut nonce).map_err(Error::Random)?;
-        self.seal_with(context, plaintext, &format::salt(sealed)?, &nonce)
+        let before = format::split(sealed)?;
+        self.seal_with(context, plaintext, before.key.version, before.salt, &nonce)
     }
 
     fn seal_with(
         &self,
         context: &Context<'_>,
         plaintext: &[u8],
+        version: u8,
         salt: &[u8; SALT_LEN],
         nonce: &[u8; NONCE_LEN],
     ) -> Result<Vec<u8>, Error> {
-        let (epoch, key) = self
-            .look(context.table, |ready| {
-                let epoch = ready.newest()?;
-                Some((epoch, ready.value_key(epoch, self.suite, salt)?))
-            })?
-            .ok_or(NO_KEY)?;
-        let header = format::header(self.suite, epoch);
+        let sealing = |ready: &Ready| {
+            let which = Which {
+                version,
+                suite: self.suite,
+                epoch: ready.newest()?,
+            };
+            Some((which, ready.cipher(which, salt)?))
+        };
+        let (which, cipher) = self.look(context.table, sealing)?.ok_or(NO_KEY)?;
 
         let mut sealed = Vec::with_capacity(plaintext.len().saturating_add(OVERHEAD));
-        sealed.extend_from_slice(&header);
+        sealed.extend_from_slice(&which.header());
         sealed.extend_from_slice(salt);
         sealed.extend_from_slice(nonce);
         let start = sealed.len();
         sealed.extend_from_slice(plaintext);
 
         let too_long = |_| Error::TooLong(plaintext.len());
-        let associated = associated_data(&header, context);
         let (_, body) = sealed.split_at_mut(start);
-        let tag = cipher::encrypt(self.suite, &key, nonce, &associated, body).map_err(too_long)?;
-        sealed.extend_from_slice(&tag);
+        let tag = associated(which, salt, context, |data| {
+            cipher.encrypt(nonce, data, body)
+        });
+        sealed.extend_from_slice(&tag.map_err(too_long)?);
         Ok(sealed)
     }
 
@@ -304,20 +307,13 @@ impl View {
     /// name something unknown. Nothing of the plaintext is given out then.
     pub fn open(&self, context: &Context<'_>, sealed: &[u8]) -> Result<Plaintext, Error> {
         let parts = format::split(sealed)?;
-        let of_value = |ready: &Ready| ready.value_key(parts.epoch, parts.suite, parts.salt);
-        let key = self.look(context.table, &of_value)?.flatten();
-        let key = key.ok_or(Error::UnknownEpoch(parts.epoch))?;
-        let header = format::header(parts.suite, parts.epoch);
-        let associated = associated_data(&header, context);
+        let of_value = |ready: &Ready| ready.cipher(parts.key, parts.salt);
+        let cipher = self.look(context.table, &of_value)?.flatten();
+        let cipher = cipher.ok_or(Error::UnknownEpoch(parts.key.epoch))?;
         let mut plaintext = Plaintext::from(parts.ciphertext.to_vec());
-        cipher::decrypt(
-            parts.suite,
-            &key,
-            parts.nonce,
-            &associated,
-            &mut plaintext,
-            parts.tag,
-        )
+        associated(parts.key, parts.salt, context, |data| {
+            cipher.decrypt(parts.nonce, data, &mut plaintext, parts.tag)
+        })
         .map_err(|_| Error::NotAuthentic)?;
         Ok(plaintext)
     }
@@ -374,20 +370,42 @@ impl std::fmt::Debug for KeyRing {
     }
 }
 
-fn associated_data(header: &[u8; HEADER_LEN], context: &Context<'_>) -> Vec<u8> {
-    let label = b"holdfast sealed value\0".as_slice();
-    let names = context.table.len().saturating_add(context.key.len());
-    // Two lengths, and the version.
-    let fixed = label.len().saturating_add(HEADER_LEN).saturating_add(10);
-    let mut data = Vec::with_capacity(names.saturating_add(fixed));
-    data.extend_from_slice(label);
-    data.extend_from_slice(header);
-    for name in [context.table.as_bytes(), context.key] {
+/// Does something with the associated data of a value. It is short but for long keys, and then needs no heap.
+fn associated<T>(
+    which: Which,
+    salt: &[u8; SALT_LEN],
+    context: &Context<'_>,
+    what: impl FnOnce(&[u8]) -> T,
+) -> T {
+    let sized = |name: &[u8]| u32::try_from(name.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let (table, version) = (context.table.as_bytes(), context.version.to_be_bytes());
+    let own = match which.version {
+        ALONE => &[],
+        _ => salt.get(GROUP_LEN..).unwrap_or_default(),
+    };
+    let parts: [&[u8]; 8] = [
+        b"holdfast sealed value\0",
+        &which.header(),
+        own,
         // As in [`sized`], without a copy of it.
-        let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
-        data.extend_from_slice(&length.to_be_bytes());
-        data.extend_from_slice(name);
+        &sized(table),
+        table,
+        &sized(context.key),
+        context.key,
+        &version,
+    ];
+    let mut short = [0; 192];
+    let mut rest = short.as_mut_slice();
+    for part in parts {
+        match rest.split_at_mut_checked(part.len()) {
+            Some((place, behind)) => {
+                place.copy_from_slice(part);
+                rest = behind;
+            }
+            None => return what(&parts.concat()),
+        }
     }
-    data.extend_from_slice(&context.version.to_be_bytes());
-    data
+    let left = rest.len();
+    let length = short.len().saturating_sub(left);
+    what(short.get(..length).unwrap_or_default())
 }

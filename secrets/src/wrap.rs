@@ -11,8 +11,9 @@
 
 use zeroize::Zeroizing;
 
+use crate::Error;
+use crate::cipher::Cipher;
 use crate::format::{NONCE_LEN, Suite, TAG_LEN};
-use crate::{Error, cipher};
 
 /// A key of 32 bytes, wiped from memory when dropped.
 pub(crate) type Key = Zeroizing<[u8; 32]>;
@@ -28,14 +29,9 @@ pub(crate) fn fresh<const N: usize>() -> Result<Zeroizing<[u8; N]>, Error> {
 pub(crate) fn wrap(by: &Key, purpose: &[u8], key: &[u8]) -> Result<Vec<u8>, Error> {
     let nonce = fresh::<NONCE_LEN>()?;
     let mut body = Zeroizing::new(key.to_vec());
-    let tag = cipher::encrypt(
-        Suite::Aes256Gcm,
-        by,
-        &nonce,
-        &associated(purpose),
-        &mut body,
-    )
-    .map_err(|_| Error::TooLong(key.len()))?;
+    let tag = Cipher::new(Suite::Aes256Gcm, by)
+        .encrypt(&nonce, &associated(purpose), &mut body)
+        .map_err(|_| Error::TooLong(key.len()))?;
     Ok([nonce.as_slice(), &body, &tag].concat())
 }
 
@@ -49,15 +45,9 @@ pub(crate) fn unwrap<const N: usize>(
     let (nonce, rest) = wrapped.split_first_chunk::<NONCE_LEN>().ok_or_else(short)?;
     let (body, tag) = rest.split_last_chunk::<TAG_LEN>().ok_or_else(short)?;
     let mut key: Zeroizing<[u8; N]> = Zeroizing::new(body.try_into().map_err(|_| short())?);
-    cipher::decrypt(
-        Suite::Aes256Gcm,
-        by,
-        nonce,
-        &associated(purpose),
-        key.as_mut_slice(),
-        tag,
-    )
-    .map_err(|_| Error::NotAuthentic)?;
+    Cipher::new(Suite::Aes256Gcm, by)
+        .decrypt(nonce, &associated(purpose), key.as_mut_slice(), tag)
+        .map_err(|_| Error::NotAuthentic)?;
     Ok(key)
 }
 

@@ -115,7 +115,7 @@ fn unknown_fields_are_named() {
         altered[at] = byte;
         ring.open(&HERE, &altered).unwrap_err()
     };
-    assert!(matches!(with(0, 2), Error::UnknownFormat(2)));
+    assert!(matches!(with(0, 3), Error::UnknownFormat(3)));
     assert!(matches!(with(1, 9), Error::UnknownSuite(9)));
     assert!(matches!(with(5, 2), Error::UnknownEpoch(2)));
     assert!(matches!(ring.open(&HERE, &[]), Err(Error::TooShort(0))));
@@ -202,6 +202,47 @@ fn values_of_format_1_open_for_ever() {
         ring.lookup("devices", b"laptop").unwrap().to_vec(),
         hex(lookup)
     );
+}
+
+#[test]
+fn values_of_format_2_open_for_ever() {
+    let aes = "0201000000012064df77fb0be7aadaf18f6996688391632fdc7e86eda3591b6577b5be56b0bc6726901991a03e7e1211ef75\
+               64215ed2017855b70b6b4f3c62dcea92196387e1be";
+    let chacha = "0202000000016a401c825f2b4318ef989b83c3ef250c7554ac335fef35019fd2733eef4e4567aa2f26790d4d5f7caf70048c\
+                  4bbb114683dd1aaa86622dd8bd171bf0d9786f88b3";
+    let ring = ring(7, Suite::Aes256Gcm);
+    for fixture in [aes, chacha, aes] {
+        let sealed = hex(fixture);
+        assert_eq!(&**ring.open(&HERE, &sealed).unwrap(), b"kept for ever");
+    }
+}
+
+#[test]
+fn formats_1_and_2_are_not_taken_for_each_other() {
+    let ring = ring(7, Suite::Aes256Gcm);
+    let mut sealed = ring.seal(&HERE, b"x").unwrap();
+    sealed[0] = 1;
+    let opened = ring.open(&HERE, &sealed);
+    assert!(matches!(opened, Err(Error::NotAuthentic)));
+}
+
+#[test]
+fn long_names_are_bound_as_short_ones_are() {
+    let ring = ring(7, Suite::Aes256Gcm);
+    for length in [
+        0, 100, 140, 141, 142, 143, 144, 145, 146, 147, 148, 200, 5000,
+    ] {
+        let key = vec![b'k'; length];
+        let here = Context { key: &key, ..HERE };
+        let sealed = ring.seal(&here, b"x").unwrap();
+        assert_eq!(&**ring.open(&here, &sealed).unwrap(), b"x", "{length}");
+        let longer = vec![b'k'; length + 1];
+        let there = Context {
+            key: &longer,
+            ..HERE
+        };
+        assert!(ring.open(&there, &sealed).is_err(), "{length}");
+    }
 }
 
 fn hex(text: &str) -> Vec<u8> {

@@ -2,7 +2,7 @@
 //!
 //! The store's own table `_holdfast` holds `format` (u32, big endian) and `key-file` (the name of the key file beside it, 16
 //! bytes) in the clear, and the sealed [`sums`](crate::sums). Format 1 had `key-check` ([`KeyRing::check_value`]) instead, no
-//! key file and no sums; it is raised at its first opening.
+//! key file and no sums. Format 2 had values of format 1 alone. Both are raised at their first opening.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -23,7 +23,9 @@ use crate::sums::{SUMS, State, Sums};
 use crate::{Error, Store, making, upgrade};
 
 /// The newest format that this version writes and reads.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
+/// The one before it.
+const FORMAT_2: u32 = 2;
 /// Key of the check value in format 1.
 pub(crate) const CHECK_1: &[u8] = b"key-check";
 /// The first bytes of every redb file.
@@ -64,6 +66,13 @@ pub(crate) fn with_backend(
         .map_err(|error| explain(path, error))?;
     let mut sums = match check_own(&database, path, &ring)? {
         Own::Current(sums) => sums,
+        Own::Format2(sums) => {
+            // What was altered stays as it is, and is refused below.
+            if sums.altered.is_none() {
+                upgrade::from_2(&database, path)?;
+            }
+            sums
+        }
         Own::Format1 => upgrade::from_1(&database, path, &ring, telling)?,
     };
     if let Some(what) = sums.altered {
@@ -141,6 +150,7 @@ pub(crate) fn explain(path: &Path, error: DatabaseError) -> Error {
 
 enum Own {
     Current(Sums),
+    Format2(Sums),
     Format1,
 }
 
@@ -165,7 +175,7 @@ fn check_own(database: &Database, path: &Path, ring: &KeyRing) -> Result<Own, Er
                 false => Err(Error::WrongRootKey(path.to_owned())),
             }
         }
-        Ok(FORMAT) => {
+        Ok(format @ (FORMAT_2 | FORMAT)) => {
             let id = key_file.as_ref().and_then(|id| id.value().try_into().ok());
             let id = id.ok_or_else(|| altered(path, "the name of its key file is gone"))?;
             keys::attach(path, ring, Belongs::To(id))?;
@@ -173,7 +183,10 @@ fn check_own(database: &Database, path: &Path, ring: &KeyRing) -> Result<Own, Er
             let sums = Sums::open(ring, sums.value()).map_err(|why| {
                 altered(path, &format!("the sums of its tables do not open ({why})"))
             })?;
-            Ok(Own::Current(sums))
+            Ok(match format {
+                FORMAT_2 => Own::Format2(sums),
+                _ => Own::Current(sums),
+            })
         }
         Ok(found) => {
             let path = path.to_owned();

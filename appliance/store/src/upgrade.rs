@@ -1,12 +1,15 @@
 //! Raising the format of a store that an earlier version made.
 //!
-//! From 1 to 2: the key file is made, with the tables' keys as they were derived from the root key until now. The sums of all tables are made once, of what is there, and sealed with the new format in one transaction.
+//! From 1: the key file is made, with the tables' keys as they were derived from the root key until now. The sums of all tables are made once, of what is there, and sealed with the new format in one transaction.
 //! A crash before its end leaves format 1.
+//!
+//! From 2 to 3: nothing but the number, so that a program which does not know values of [format 2](holdfast_secrets::format)
+//! refuses the store as a whole. Values that are there stay as they are; they are read as before.
 
 use std::path::Path;
 
 use holdfast_secrets::{Belongs, KeyRing};
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableHandle};
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableHandle, WriteTransaction};
 
 use crate::compaction::Pause;
 use crate::engine::definition;
@@ -18,7 +21,27 @@ use crate::{Error, space};
 /// Records between two tellings of how far it has come.
 const TOLD: u64 = 4096;
 
-/// Raises format 1 to 2; `told` gets the number of records so far, 0 at the beginning.
+/// Raises format 2 to 3.
+pub(crate) fn from_2(database: &Database, path: &Path) -> Result<(), Error> {
+    let raised = || -> Result<(), redb::Error> {
+        let transaction = begin(database)?;
+        transaction
+            .open_table(definition(OWN))?
+            .insert(b"format".as_slice(), FORMAT.to_be_bytes().as_slice())?;
+        Ok(transaction.commit()?)
+    };
+    raised().map_err(|error| unopened(path, &error))
+}
+
+fn begin(database: &Database) -> Result<WriteTransaction, redb::Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    transaction.set_two_phase_commit(true);
+    transaction.set_quick_repair(true);
+    Ok(transaction)
+}
+
+/// Raises format 1 to the newest; `told` gets the number of records so far, 0 at the beginning.
 pub(crate) fn from_1(
     database: &Database,
     path: &Path,
@@ -84,10 +107,7 @@ fn sums(
 }
 
 fn write(database: &Database, key_file: &[u8], sums: &[u8]) -> Result<(), redb::Error> {
-    let mut transaction = database.begin_write()?;
-    transaction.set_durability(Durability::Immediate)?;
-    transaction.set_two_phase_commit(true);
-    transaction.set_quick_repair(true);
+    let transaction = begin(database)?;
     {
         let mut own = transaction.open_table(definition(OWN))?;
         own.insert(b"format".as_slice(), FORMAT.to_be_bytes().as_slice())?;

@@ -11,11 +11,14 @@ mod common;
 
 use common::{BLOBS, Named, Numbered, keys, open, path, ring};
 use holdfast_store::{Batch, Error, Pause, Store};
-use redb::ReadableTable;
+use redb::{ReadableDatabase, ReadableTable};
 
 const FORMAT_1: &[u8] = include_bytes!("fixtures/format-1.redb");
 const FORMAT_2: &[u8] = include_bytes!("fixtures/format-2.redb");
 const FORMAT_2_KEYS: &[u8] = include_bytes!("fixtures/format-2.keys");
+const FORMAT_3: &[u8] = include_bytes!("fixtures/format-3.redb");
+const FORMAT_3_KEYS: &[u8] = include_bytes!("fixtures/format-3.keys");
+const OWN: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("_holdfast");
 
 fn placed(bytes: &[u8]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -60,7 +63,6 @@ fn store_of_format_1_opens_and_is_raised_once() {
 
 #[test]
 fn raised_store_is_not_put_back_to_format_1() {
-    const OWN: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("_holdfast");
     type Own<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
     let edit = |folder: &tempfile::TempDir, change: &dyn Fn(&mut Own<'_>)| {
         let database = redb::Database::open(path(folder)).unwrap();
@@ -104,15 +106,40 @@ fn store_of_format_1_is_not_raised_by_another_root_key() {
     holds_what_was_put(&open(&folder));
 }
 
+fn number(folder: &tempfile::TempDir) -> u32 {
+    let database = redb::Database::open(path(folder)).unwrap();
+    let own = database.begin_read().unwrap().open_table(OWN).unwrap();
+    let format = own.get(b"format".as_slice()).unwrap().unwrap();
+    u32::from_be_bytes(format.value().try_into().unwrap())
+}
+
 #[test]
-fn store_of_format_2_opens_and_is_whole() {
-    let folder = placed(FORMAT_2);
-    std::fs::write(keys(&folder), FORMAT_2_KEYS).unwrap();
-    let store = Store::open_telling(path(&folder), ring(7), |_| panic!("raised")).unwrap();
-    holds_what_was_put(&store);
-    let found = store.verify(|_| true).unwrap().unwrap();
-    assert!(found.is_whole(), "{found:?}");
-    assert_eq!((found.commit, found.read.records), (1, 4));
+fn stores_of_formats_2_and_3_open_and_are_whole() {
+    for (found, store, key_file) in [(2, FORMAT_2, FORMAT_2_KEYS), (3, FORMAT_3, FORMAT_3_KEYS)] {
+        let folder = placed(store);
+        std::fs::write(keys(&folder), key_file).unwrap();
+        assert_eq!(number(&folder), found);
+        let store = Store::open_telling(path(&folder), ring(7), |_| panic!("told")).unwrap();
+        holds_what_was_put(&store);
+        let found = store.verify(|_| true).unwrap().unwrap();
+        assert!(found.is_whole(), "{found:?}");
+        assert_eq!((found.commit, found.read.records), (1, 4));
+        // Values of both formats beside each other, and sealed anew.
+        let mut batch = Batch::new();
+        batch.put_bytes(BLOBS, b"later", b"put".to_vec());
+        store.commit_blocking(batch).unwrap();
+        for table in ["blobs", "named", "numbered"] {
+            assert!(store.rotate(table, |_| true).unwrap());
+        }
+        drop(store);
+        assert_eq!(number(&folder), 3, "an older program refuses it");
+        let store = open(&folder);
+        holds_what_was_put(&store);
+        let later = store.snapshot().unwrap().bytes(BLOBS, b"later");
+        assert_eq!(**later.unwrap().unwrap(), *b"put");
+        let found = store.verify(|_| true).unwrap().unwrap();
+        assert!(found.is_whole(), "{found:?}");
+    }
 }
 
 /// Makes the fixture of the newest format: `FIXTURE=PATH cargo test -p holdfast-store --test formats -- --ignored`. It is

@@ -144,7 +144,7 @@ fn newer_format_is_named() {
     let database = redb::Database::open(path(&folder)).unwrap();
     let write = database.begin_write().unwrap();
     let own: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("_holdfast");
-    let newer = 3_u32.to_be_bytes();
+    let newer = 4_u32.to_be_bytes();
     write
         .open_table(own)
         .unwrap()
@@ -157,8 +157,8 @@ fn newer_format_is_named() {
         matches!(
             opened,
             Err(Error::NewerFormat {
-                found: 3,
-                known: 2,
+                found: 4,
+                known: 3,
                 ..
             })
         ),
