@@ -20,15 +20,20 @@
 //! Neither group, salt nor nonce is ever a counter, so a machine that is put back to an earlier snapshot of its disk or
 //! memory repeats nothing that it does not draw again.
 //!
-//! **Associated data** is unambiguous, since every field has a length before it or a fixed one:
+//! **Associated data**, all integers big endian:
 //!
 //! ```text
-//! "holdfast sealed value" ‖ 0x00 ‖ header (the first 6 bytes) ‖ the last 12 bytes of the salt (not in version 1)
-//!   ‖ u32 length of table ‖ table ‖ u32 length of key ‖ key ‖ u16 record version
+//! the last 12 bytes of the salt ‖ u16 record version ‖ key
 //! ```
 //!
-//! All integers are big endian. The rest of the salt and the nonce need no place in it: altering either changes the key
-//! stream and the tag. A value therefore opens only in the table, under the key and as the record version it was sealed for.
+//! It is unambiguous, since only the last field has no fixed length. The rest is bound by the key that it needs: each table and
+//! epoch has its own, and suite, group and format version go into the derivation. A value therefore opens only in the
+//! table, under the key and as the record version it was sealed for. In version 1:
+//!
+//! ```text
+//! "holdfast sealed value" ‖ 0x00 ‖ header (the first 6 bytes)
+//!   ‖ u32 length of table ‖ table ‖ u32 length of key ‖ key ‖ u16 record version
+//! ```
 
 use crate::Error;
 

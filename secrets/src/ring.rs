@@ -377,24 +377,17 @@ fn associated<T>(
     context: &Context<'_>,
     what: impl FnOnce(&[u8]) -> T,
 ) -> T {
-    let sized = |name: &[u8]| u32::try_from(name.len()).unwrap_or(u32::MAX).to_be_bytes();
-    let (table, version) = (context.table.as_bytes(), context.version.to_be_bytes());
-    let own = match which.version {
-        ALONE => &[],
-        _ => salt.get(GROUP_LEN..).unwrap_or_default(),
-    };
-    let parts: [&[u8]; 8] = [
-        b"holdfast sealed value\0",
-        &which.header(),
-        own,
-        // As in [`sized`], without a copy of it.
-        &sized(table),
-        table,
-        &sized(context.key),
-        context.key,
+    let version = context.version.to_be_bytes();
+    if which.version == ALONE {
+        return what(&alone(which, context));
+    }
+    // The table, the suite, the epoch and the group are bound by the key.
+    let parts = [
+        salt.get(GROUP_LEN..).unwrap_or_default(),
         &version,
+        context.key,
     ];
-    let mut short = [0; 192];
+    let mut short = [0; 64];
     let mut rest = short.as_mut_slice();
     for part in parts {
         match rest.split_at_mut_checked(part.len()) {
@@ -408,4 +401,16 @@ fn associated<T>(
     let left = rest.len();
     let length = short.len().saturating_sub(left);
     what(short.get(..length).unwrap_or_default())
+}
+
+/// The associated data in version 1 of the format.
+fn alone(which: Which, context: &Context<'_>) -> Vec<u8> {
+    [
+        b"holdfast sealed value\0".as_slice(),
+        &which.header(),
+        &sized(context.table.as_bytes()),
+        &sized(context.key),
+        &context.version.to_be_bytes(),
+    ]
+    .concat()
 }

@@ -206,10 +206,10 @@ fn values_of_format_1_open_for_ever() {
 
 #[test]
 fn values_of_format_2_open_for_ever() {
-    let aes = "0201000000012064df77fb0be7aadaf18f6996688391632fdc7e86eda3591b6577b5be56b0bc6726901991a03e7e1211ef75\
-               64215ed2017855b70b6b4f3c62dcea92196387e1be";
-    let chacha = "0202000000016a401c825f2b4318ef989b83c3ef250c7554ac335fef35019fd2733eef4e4567aa2f26790d4d5f7caf70048c\
-                  4bbb114683dd1aaa86622dd8bd171bf0d9786f88b3";
+    let aes = "0201000000013e15d125d3cb0b607a20eec53a88933bd4167e094e1dea5176420dfc840518bfb09b379bb92a0d86d81bce6c\
+               b26ef337608d0132ff2bf9a897a03eed687af80a26";
+    let chacha = "0202000000017c5aa11e552005ce85dd64e63a43573b3b41c5d8eb1d225c93f6344c4d2f6c44b1b5d86b44dc7feeaaeff89a\
+                  21b768516d7a4878e16c66e878fe23ff4c72864944";
     let ring = ring(7, Suite::Aes256Gcm);
     for fixture in [aes, chacha, aes] {
         let sealed = hex(fixture);
