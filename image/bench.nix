@@ -13,16 +13,27 @@ let
     '';
   };
 
+  # What measures in itself (`store`, `people`) is optimised across crates, as the server in the image is. Checks judge no speed.
+  optimised = rust.cargo {
+    name = "holdfast-bench-optimised";
+    script = ''
+      cargo rustc --release -p holdfast-bench --bin holdfast-bench -- -C lto=fat -C codegen-units=1
+      install -Dm755 target/x86_64-unknown-linux-gnu/release/holdfast-bench "$out/bin/holdfast-bench"
+      echo "figure: holdfast-bench, $(( $(date +%s) - begin )) s"
+    '';
+  };
+
   env = {
     HOLDFAST_BIN = "${rust.appliance}/bin/holdfast";
     HOLDFAST_BENCH = "${program}/bin/holdfast-bench";
   };
 in
 {
-  inherit program;
+  inherit program optimised;
 
   app = import ./app.nix {
-    inherit debian tree env;
+    inherit debian tree;
+    env = env // { HOLDFAST_BENCH = "${optimised}/bin/holdfast-bench"; };
     name = "bench";
     script = ./bench.sh;
   };
