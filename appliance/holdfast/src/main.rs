@@ -7,6 +7,13 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// As the standard library's, which panics when nobody reads any more (`| head`).
+macro_rules! println {
+    ($($text:tt)*) => {
+        $crate::say::out(&format!("{}\n", format_args!($($text)*)))
+    };
+}
+
 mod cli;
 mod client;
 mod config;

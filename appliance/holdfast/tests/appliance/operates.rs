@@ -25,6 +25,31 @@ fn json(text: &str) -> Value {
 }
 
 #[test]
+fn who_stops_reading_stops_no_command_and_a_full_disk_does() {
+    let appliance = Appliance::start().enrolled();
+    let status = |out: Stdio| {
+        Command::new(&*HOLDFAST)
+            .args(["status", "--state"])
+            .arg(appliance.path("state"))
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let closed = status(writer.into()).wait_with_output().unwrap();
+    assert!(closed.status.success(), "{closed:?}");
+    assert!(closed.stderr.is_empty(), "{closed:?}");
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let full = status(full.into()).wait_with_output().unwrap();
+    assert_eq!(full.status.code(), Some(1), "{full:?}");
+    let told = String::from_utf8_lossy(&full.stderr);
+    assert!(told.contains("standard output cannot be written"), "{told}");
+}
+
+#[test]
 fn status_tells_the_machine_the_store_and_the_certificate() {
     let (appliance, _unit) = with_unit();
     let status = json(&ok(&appliance.holdfast(&["status", "--json"])));
