@@ -171,7 +171,8 @@ pub fn list_behind(
     rows.take(most).map(|row| of_row(snapshot, row)).collect()
 }
 
-/// Gives a person these roles in place of the ones before. End their sessions after the commit, so that new limits hold.
+/// Gives a person these roles in place of the ones before. End their sessions with the same commit and once more after it, so
+/// that new limits hold.
 ///
 /// # Errors
 /// [`Error::NoPerson`], [`Error::NoRole`], [`Error::Store`].

@@ -45,6 +45,15 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
+    /// One that came to its end: all of its head, and of its body what the head says.
+    pub fn whole(bytes: &[u8]) -> Option<Self> {
+        bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+        let answer = Self::parse(bytes);
+        let length = answer.header("content-length");
+        let length = length.map_or(0, |length| length.parse().unwrap());
+        (answer.body.len() == length).then_some(answer)
+    }
+
     pub fn parse(bytes: &[u8]) -> Self {
         let end = bytes
             .windows(4)
@@ -102,10 +111,15 @@ impl Appliance {
 pub type Stream = StreamOwned<ClientConnection, TcpStream>;
 
 pub fn connect(address: SocketAddr, config: ClientConfig) -> Stream {
-    let tcp = TcpStream::connect(address).unwrap();
-    tcp.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    try_connect(address, config).unwrap()
+}
+
+pub fn try_connect(address: SocketAddr, config: ClientConfig) -> std::io::Result<Stream> {
+    let tcp = TcpStream::connect(address)?;
+    tcp.set_read_timeout(Some(Duration::from_secs(30)))?;
     let name = ServerName::try_from("localhost").unwrap();
-    StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), tcp)
+    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    Ok(StreamOwned::new(connection, tcp))
 }
 
 pub fn read_to_end(stream: &mut Stream) -> Vec<u8> {

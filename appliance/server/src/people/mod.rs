@@ -133,16 +133,13 @@ impl Governor {
             self.keeps_an_admin(&After::Given(id, &given))?;
             let was = Actor::Person(id.to_string());
             let governs = is_admin(&self.shared.store.snapshot()?, &given, None)?;
-            self.change(|snapshot, batch| {
+            self.ending(id, |snapshot, batch| {
                 if !governs {
                     invites::withdraw_those_of(snapshot, batch, &self.act, &was)?;
                 }
                 people::set_roles(snapshot, batch, &self.act, id, given.clone())
             })
-            .await?;
-            self.shared.identity.forget();
-            self.end(Which::Person(id)).await?;
-            Ok(())
+            .await
         })
         .await
     }
@@ -322,19 +319,31 @@ impl Governor {
         self.shared.end_sessions(&self.act, which).await
     }
 
-    /// Ends all that a person can do, together with this change. A sign-in that came in between is met by a second end.
+    /// Ends all that a person can do, together with this change.
     async fn out(
         &self,
         id: PersonId,
         mut change: impl FnMut(&Snapshot, &mut Batch) -> Result<(), Error>,
     ) -> Result<(), Rejection> {
         let who = Actor::Person(id.to_string());
+        self.ending(id, |snapshot, batch| {
+            invites::withdraw_those_of(snapshot, batch, &self.act, &who)?;
+            change(snapshot, batch)
+        })
+        .await
+    }
+
+    /// Ends all sessions of a person in one commit with this change. A sign-in that came in between is met by a second end.
+    async fn ending(
+        &self,
+        id: PersonId,
+        mut change: impl FnMut(&Snapshot, &mut Batch) -> Result<(), Error>,
+    ) -> Result<(), Rejection> {
         people::find(&self.shared.store.snapshot()?, id)?;
         let sessions = &self.shared.identity.sessions;
         let (all, mut ended) = (Which::Person(id), Ended::default());
         self.change(|snapshot, batch| {
             sessions.end(batch, &self.act, all, &mut ended)?;
-            invites::withdraw_those_of(snapshot, batch, &self.act, &who)?;
             change(snapshot, batch)
         })
         .await?;

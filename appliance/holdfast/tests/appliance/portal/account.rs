@@ -116,7 +116,7 @@ fn a_second_passkey_signs_in_and_the_last_one_stays_until_there_are_recovery_cod
 }
 
 /// The one-time password of a step of 30 s (RFC 6238).
-pub(super) fn password(secret: &[u8], step: u64) -> String {
+pub(crate) fn password(secret: &[u8], step: u64) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret);
     let tag = hmac::sign(&key, &step.to_be_bytes());
     let tag = tag.as_ref();
@@ -128,7 +128,7 @@ pub(super) fn password(secret: &[u8], step: u64) -> String {
     )
 }
 
-pub(super) fn step() -> u64 {
+pub(crate) fn step() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     now.as_secs() / 30
 }

@@ -2,19 +2,20 @@
 //! follows nothing by itself and runs no script.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 
 use serde_json::Value;
 
 use crate::appliance::Appliance;
-use crate::web::{Answer, browser, connect, read_to_end};
+use crate::web::{Answer, browser, connect, read_to_end, try_connect};
 
 /// The header fields of a browser that goes to an address by itself.
 pub const GOES: &str = "Sec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n\
      Accept: text/html,application/xhtml+xml\r\n";
 
 /// One browser.
+#[derive(Clone)]
 pub struct Client {
     address: SocketAddr,
     site: String,
@@ -87,27 +88,36 @@ impl Client {
     /// Sends a form from a page of the portal; the token goes along.
     pub fn form(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let token = self.token();
-        let mut text = url(&[("token", &token)]);
-        text.push('&');
-        text.push_str(&url(fields));
+        let (head, body) = self.form_of(&token, fields);
         let url = self.portal(path);
-        let fields = format!(
+        self.send("POST", &url, &head, body.as_bytes())
+    }
+
+    /// The fields of a form's head, and its body.
+    pub fn form_of(&self, token: &str, fields: &[(&str, &str)]) -> (String, String) {
+        let body = format!("{}&{}", url(&[("token", token)]), url(fields));
+        let head = format!(
             "{}{}",
             self.back_from_portal("navigate", "document"),
             "Content-Type: application/x-www-form-urlencoded\r\n"
         );
-        self.send("POST", &url, &fields, text.as_bytes())
+        (head, body)
     }
 
     /// Sends JSON as the portal's script does.
     pub fn script(&mut self, path: &str, body: &Value) -> Answer {
         let token = self.token();
         let url = self.portal(path);
-        let fields = format!(
+        let fields = self.script_of(&token);
+        self.send("POST", &url, &fields, body.to_string().as_bytes())
+    }
+
+    /// The fields of the head of what the script sends.
+    pub fn script_of(&self, token: &str) -> String {
+        format!(
             "{}Content-Type: application/json\r\nX-Holdfast-Token: {token}\r\n",
             self.back_from_portal("cors", "empty")
-        );
-        self.send("POST", &url, &fields, body.to_string().as_bytes())
+        )
     }
 
     /// What the script must be answered.
@@ -157,6 +167,25 @@ impl Client {
         let answer = Answer::parse(&read_to_end(&mut stream));
         self.take(url, &answer);
         answer
+    }
+
+    /// The same to an appliance that may die meanwhile: an answer that came to its end, or none.
+    pub fn try_send(
+        &mut self,
+        method: &str,
+        url: &str,
+        fields: &str,
+        body: &[u8],
+    ) -> Option<Answer> {
+        let mut stream = try_connect(self.address, browser(&[b"http/1.1"])).ok()?;
+        let request = self.request(method, url, fields, body);
+        stream.write_all(&request).ok()?;
+        let mut bytes = Vec::new();
+        // Without the end of TLS it may be whole all the same.
+        let _ = stream.read_to_end(&mut bytes);
+        let answer = Answer::whole(&bytes)?;
+        self.take(url, &answer);
+        Some(answer)
     }
 
     /// The bytes of a request.

@@ -1,6 +1,6 @@
 //! The portal as people meet it: joining, signing in, the hand-over to the site, one's account, and what it refuses.
 
-mod account;
+pub(crate) mod account;
 mod admin;
 mod admin_fresh;
 mod answers;
@@ -8,10 +8,10 @@ mod api;
 mod api_check;
 mod api_guard;
 #[path = "../../../../identity/src/authenticator.rs"]
-mod authenticator;
+pub(crate) mod authenticator;
 mod browser;
 mod browser_admin;
-mod client;
+pub(crate) mod client;
 mod forgets;
 mod guard;
 mod guesses;

@@ -5,11 +5,12 @@ use std::error::Error;
 
 use holdfast_audit::{Event, Kind, Outcome};
 use holdfast_secrets::{KeyRing, RootKey, Suite};
-use holdfast_store::Store;
+use holdfast_store::{Snapshot, Store};
 use serde_json::Value;
 
 use super::Model;
 use super::operations::{Devices, Live, Publisher, content};
+use super::people;
 use super::random::Random;
 use crate::appliance::Appliance;
 
@@ -21,6 +22,7 @@ pub fn judge(appliance: &Appliance, model: &mut Model, random: &mut Random) -> R
     site(appliance, model, random)?;
     devices(appliance, model)?;
     keys(appliance, model)?;
+    people::judge(appliance, &mut model.people, random)?;
     let output = appliance.holdfast(&["store", "verify", "--json"]);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     match output.status.code() {
@@ -198,7 +200,8 @@ fn listed_devices(appliance: &Appliance, devices: &mut Devices) -> Result<(), St
 
 /// Every act has its event, and no event is of an act that is not there. The appliance is stopped, and was judged.
 pub fn events(appliance: &Appliance, model: &Model) -> Result<(), String> {
-    let events: Vec<_> = stored_events(appliance).map_err(|error| format!("LOST: {error}"))?;
+    let stored = stored(appliance).map_err(|error| format!("LOST: {error}"))?;
+    let (snapshot, events) = stored;
     let gap = (1..)
         .zip(&events)
         .find(|(number, (found, _))| number != found);
@@ -236,19 +239,23 @@ pub fn events(appliance: &Appliance, model: &Model) -> Result<(), String> {
         of(Kind::DeviceRevoked).len(),
     );
     match found == (enrolled, revoked) {
-        true => Ok(()),
+        true => people::events(&events, &snapshot, &model.people),
         false => Err(format!(
             "LOST: {enrolled} devices were enrolled and {revoked} revoked, the events tell {found:?}"
         )),
     }
 }
 
-fn stored_events(appliance: &Appliance) -> Result<Vec<(u64, Event)>, Box<dyn Error>> {
+/// The store as it was left, and its events by their numbers.
+pub type Stored = (Snapshot, Vec<(u64, Event)>);
+
+pub fn stored(appliance: &Appliance) -> Result<Stored, Box<dyn Error>> {
     let key = std::fs::read_to_string(appliance.path("secrets/holdfast.root-key"))?;
     let ring = KeyRing::new(RootKey::parse(&key)?, Suite::Aes256Gcm);
     let store = Store::open(appliance.path("data/store.redb"), ring)?;
-    let events = holdfast_audit::list(&store.snapshot()?, ..)?;
-    Ok(events.collect::<Result<_, _>>()?)
+    let snapshot = store.snapshot()?;
+    let events = holdfast_audit::list(&snapshot, ..)?.collect::<Result<_, _>>()?;
+    Ok((snapshot, events))
 }
 
 fn keys(appliance: &Appliance, model: &Model) -> Result<(), String> {

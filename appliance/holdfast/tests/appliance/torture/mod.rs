@@ -7,6 +7,7 @@
 mod judge;
 mod moment;
 mod operations;
+mod people;
 mod random;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,6 +19,7 @@ use crate::appliance::{Appliance, IN_USE};
 use judge::{events, judge};
 use moment::Moment;
 use operations::{Devices, Keys, Operations, Publisher, Upkeep};
+use people::People;
 use random::Random;
 
 /// Deaths of one seed, before the judgement.
@@ -34,6 +36,7 @@ pub struct Model {
     publisher: Publisher,
     devices: Devices,
     keys: Keys,
+    people: People,
     upkeep: Upkeep,
     /// Deaths within a write of the store or soon after one.
     writing: usize,
@@ -46,10 +49,14 @@ fn run(seed: u64) -> (Appliance, Result<(usize, usize), String>) {
     let keep = if seed.is_multiple_of(2) { FEW } else { ALL };
     let mut appliance = keeping(keep);
     let mut model = Model::keeping(keep);
-    let result = (0..DEATHS)
-        .try_for_each(|_| {
-            live_and_die(&mut appliance, &mut model, &mut random)?;
-            judge(&appliance, &mut model, &mut random)
+    let result = model
+        .people
+        .found(&appliance)
+        .and_then(|()| {
+            (0..DEATHS).try_for_each(|_| {
+                live_and_die(&mut appliance, &mut model, &mut random)?;
+                judge(&appliance, &mut model, &mut random)
+            })
         })
         .and_then(|()| {
             appliance.stop();
@@ -70,16 +77,18 @@ impl Model {
             publisher: Publisher::keeping(keep),
             devices: Devices::default(),
             keys: Keys::default(),
+            people: People::default(),
             upkeep: Upkeep::default(),
             writing: 0,
         }
     }
 
-    fn parts(&mut self) -> [&mut (dyn Operations + Send); 4] {
+    fn parts(&mut self) -> [&mut (dyn Operations + Send); 5] {
         [
             &mut self.publisher,
             &mut self.devices,
             &mut self.keys,
+            &mut self.people,
             &mut self.upkeep,
         ]
     }
@@ -198,8 +207,25 @@ fn nothing_answered_is_lost_when_the_process_is_killed() {
     );
 }
 
+/// The store of an appliance that is stopped.
+struct Saved([Vec<u8>; 2]);
+
+impl Saved {
+    const FILES: [&str; 2] = ["data/store.redb", "data/store.keys"];
+
+    fn of(appliance: &Appliance) -> Self {
+        Self(Self::FILES.map(|name| std::fs::read(appliance.path(name)).unwrap()))
+    }
+
+    fn put_back(&self, appliance: &Appliance) {
+        for (name, bytes) in Self::FILES.iter().zip(&self.0) {
+            std::fs::write(appliance.path(name), bytes).unwrap();
+        }
+    }
+}
+
 /// Kinds of operations of which something can be lost: upkeep leaves nothing behind.
-const LOSABLE: u64 = 3;
+const LOSABLE: u64 = 4;
 
 /// The judge sees each kind of loss: the store is put back to before an answered operation.
 #[test]
@@ -207,12 +233,12 @@ fn loss_is_seen() {
     for kind in 0..LOSABLE {
         let mut appliance = keeping(ALL);
         let (mut model, mut random) = (Model::keeping(ALL), Random::new(kind));
+        model.people.found(&appliance).unwrap();
         for part in model.parts() {
             assert!(part.next(&appliance, &mut random), "each is answered once");
         }
         appliance.stop();
-        let files = ["data/store.redb", "data/store.keys"].map(|name| appliance.path(name));
-        let before = files.each_ref().map(|file| std::fs::read(file).unwrap());
+        let before = Saved::of(&appliance);
         appliance.boot();
         judge(&appliance, &mut model, &mut random).unwrap();
         let before_it = model.answered();
@@ -222,9 +248,7 @@ fn loss_is_seen() {
         }
         judge(&appliance, &mut model, &mut random).unwrap();
         appliance.stop();
-        for (file, bytes) in files.iter().zip(before) {
-            std::fs::write(file, bytes).unwrap();
-        }
+        before.put_back(&appliance);
         appliance.boot();
         let lost = judge(&appliance, &mut model, &mut random);
         assert!(
