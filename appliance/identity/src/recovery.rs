@@ -85,7 +85,7 @@ impl Recovery {
     /// Uses a code up: of this person, or of nobody if the name is unknown. All hashes are compared, whichever fits.
     ///
     /// # Errors
-    /// [`Error::Recorded`] if it is none of theirs: commit the batch and refuse. [`Error::Store`].
+    /// [`Error::Refused`] if it is none of theirs; [`Error::Store`].
     pub fn redeem(
         &self,
         snapshot: &Snapshot,
@@ -120,8 +120,7 @@ impl Recovery {
             }
         }
         let (true, Some((stored, key))) = (bool::from(good), theirs) else {
-            act.refused(batch, person)?;
-            return Err(Error::Recorded);
+            return Err(Error::Refused);
         };
         batch.expect_revision(Stored::TABLE, of.as_bytes(), stored.revision);
         put(batch, &key, random, of, &left)?;

@@ -140,10 +140,10 @@ fn a_recovery_code_is_good_once_and_for_its_person() {
     };
     let left = || recovery::left(&world.store.snapshot().unwrap(), ada).unwrap();
     redeem(ada, &codes[3]).unwrap();
-    assert!(matches!(redeem(ada, &codes[3]), Err(Error::Recorded)));
+    assert!(matches!(redeem(ada, &codes[3]), Err(Error::Refused)));
     assert_eq!(left(), CODES - 1);
     let stranger = PersonId::fresh(&Kernel).unwrap();
-    assert!(matches!(redeem(stranger, &codes[4]), Err(Error::Recorded)));
+    assert!(matches!(redeem(stranger, &codes[4]), Err(Error::Refused)));
     assert_eq!(left(), CODES - 1);
     world
         .commit(|snapshot, batch| recovery.make(snapshot, batch, &act, &Kernel, ada))

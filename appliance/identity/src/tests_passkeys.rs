@@ -572,6 +572,15 @@ fn a_passkey_is_added_and_removed_by_a_fresh_sign_in_alone() {
         add(&session, &mut second, "a\nb"),
         Err(Error::Label)
     ));
+    // The proof must still be fresh when the passkey comes.
+    let begun = begin(&session, 301).unwrap();
+    let body = second.create(&begun.options, &Wrong::default());
+    let (act, answer) = (world.act(302), portal.answer(&begun, &body));
+    let late = world.commit(|snapshot, batch| {
+        let passkeys = &portal.passkeys;
+        passkeys.finish_add(snapshot, batch, &act, &Kernel, &stale, &answer)
+    });
+    assert!(matches!(late, Err(Error::NotFresh)));
     add(&session, &mut second, "second").unwrap();
     assert!(
         add(&session, &mut second, "again").is_err(),

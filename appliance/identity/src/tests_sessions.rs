@@ -56,7 +56,13 @@ fn end(world: &World, sessions: &Sessions, which: Which) -> usize {
 
 fn flush(world: &World, sessions: &Sessions, seconds: u64) {
     let mut batch = Batch::new();
-    let flushed = sessions.flush(&mut batch, world.moment(seconds)).unwrap();
+    let flushed = sessions
+        .flush(
+            &world.store.snapshot().unwrap(),
+            &mut batch,
+            world.moment(seconds),
+        )
+        .unwrap();
     world.store.commit_blocking(batch).unwrap();
     sessions.flushed(flushed);
 }
@@ -100,13 +106,25 @@ fn sessions_outlive_a_restart_and_their_limits_too() {
     let token = begin(&world, &sessions, admin, None, 0);
     sessions.find(&token, world.moment(1000)).unwrap();
     let mut batch = Batch::new();
-    sessions.flush(&mut batch, world.moment(1000)).unwrap();
+    sessions
+        .flush(
+            &world.store.snapshot().unwrap(),
+            &mut batch,
+            world.moment(1000),
+        )
+        .unwrap();
     assert_eq!(batch.len(), 2, "one expectation, one record");
     // The first is lost, as by a conflict: the next one has it again.
     flush(&world, &sessions, 1000);
     sessions.find(&token, world.moment(1059)).unwrap();
     let mut batch = Batch::new();
-    sessions.flush(&mut batch, world.moment(1059)).unwrap();
+    sessions
+        .flush(
+            &world.store.snapshot().unwrap(),
+            &mut batch,
+            world.moment(1059),
+        )
+        .unwrap();
     assert!(batch.is_empty(), "at most once a minute");
     let sessions = open(&world, 2000);
     let found = sessions.find(&token, world.moment(2799)).unwrap();
@@ -377,12 +395,20 @@ fn an_end_whose_commit_fails_is_in_the_store_with_the_next_flush() {
         .unwrap();
     assert_eq!(ended.count(), 2);
     let mut unlucky = Batch::new();
-    sessions.flush(&mut unlucky, world.moment(5)).unwrap();
+    sessions
+        .flush(
+            &world.store.snapshot().unwrap(),
+            &mut unlucky,
+            world.moment(5),
+        )
+        .unwrap();
     drop((again, unlucky));
     flush(&world, &sessions, 6);
     assert_eq!(open(&world, 7).len(), 0);
     let mut idle = Batch::new();
-    sessions.flush(&mut idle, world.moment(8)).unwrap();
+    sessions
+        .flush(&world.store.snapshot().unwrap(), &mut idle, world.moment(8))
+        .unwrap();
     assert!(idle.is_empty(), "and then it is settled");
 }
 
@@ -415,4 +441,51 @@ fn site_sessions_of_one_portal_session_are_bounded() {
     }
     let most = sessions.count(bob, world.moment(4));
     assert!(most < 40, "{most}");
+}
+
+#[test]
+fn a_session_whose_row_is_gone_holds_up_the_use_of_no_other() {
+    let world = World::new();
+    let ada = person(&world, "ada", "member");
+    let sessions = open(&world, 0);
+    let lost = begin(&world, &sessions, ada, None, 0);
+    let other = begin(&world, &sessions, ada, None, 0);
+    // A renewal whose client was gone before it was heard of here: its row took the place of the older one.
+    let act = world.act(1);
+    let pending = world.commit(|snapshot, batch| {
+        sessions.renew(snapshot, batch, &act, &Kernel, &lost, Method::Passkey)
+    });
+    drop(pending.unwrap());
+    for token in [&lost, &other] {
+        assert!(sessions.find(token, world.moment(1000)).is_some());
+    }
+    flush(&world, &sessions, 1000);
+    let again = open(&world, 1001);
+    let found = again.find(&other, world.moment(1001)).unwrap();
+    assert_eq!(found.used() - found.made, 1_001_000);
+    let idle = open(&world, 1001);
+    let kept = idle.list(&world.store.snapshot().unwrap(), ada, world.moment(1001));
+    assert!(
+        kept.unwrap()
+            .iter()
+            .any(|(one, _)| one.used() - one.made == 1_000_000)
+    );
+}
+
+#[test]
+fn who_reads_the_site_stays_signed_in_at_the_portal() {
+    let world = World::new();
+    let ada = person(&world, "ada", "admin");
+    let sessions = open(&world, 0);
+    let token = begin(&world, &sessions, ada, None, 0);
+    let portal = sessions.find(&token, world.moment(0)).unwrap();
+    let site = begin(&world, &sessions, ada, Some(&portal), 0);
+    // An admin's session ends half an hour after its last use.
+    for minute in 1..=60 {
+        assert!(sessions.find(&site, world.moment(minute * 60)).is_some());
+        flush(&world, &sessions, minute * 60);
+    }
+    assert!(sessions.find(&token, world.moment(3600)).is_some());
+    flush(&world, &sessions, 3600 + 1801);
+    assert!(sessions.is_empty(), "idle both");
 }

@@ -277,7 +277,9 @@ impl Shared {
     pub(crate) async fn flush_sessions(&self) -> Result<(), Rejection> {
         let now = self.moment();
         let sessions = &self.identity.sessions;
-        let flushed = self.change(|_, batch| sessions.flush(batch, now)).await?;
+        let flushed = self
+            .change(|snapshot, batch| sessions.flush(snapshot, batch, now))
+            .await?;
         sessions.flushed(flushed);
         Ok(())
     }

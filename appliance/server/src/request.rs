@@ -140,7 +140,13 @@ async fn web(
     }
     let class = match host {
         _ if parts.uri.path() == host::REPORT => Class::Report,
-        Ok(host) if host.is_guessed_at(&parts.method, parts.uri.path()) => Class::SignIn,
+        // What a foreign page sends is refused, and must not use up what the people behind one address have.
+        Ok(host)
+            if host.is_guessed_at(&parts.method, parts.uri.path())
+                && !portal::is_foreign(parts) =>
+        {
+            Class::SignIn
+        }
         _ if !matches!(parts.method, Method::GET | Method::HEAD) => Class::Portal,
         Ok(Host::Portal) => Class::Portal,
         Ok(_) if context.script => Class::Portal,

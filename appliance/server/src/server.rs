@@ -66,6 +66,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Bounds,
     /// Refused acts of devices.
     pub(crate) denials: Mutex<Refusals>,
+    /// Proofs of strangers that prove nothing.
+    pub(crate) guesses: Mutex<Refusals>,
     /// Codes that devices asked for.
     pub(crate) invitations: Mutex<Invitations>,
     pub(crate) recovery: Recovery,
@@ -154,6 +156,7 @@ impl Server {
         };
         let shared = Shared {
             denials: Mutex::default(),
+            guesses: Mutex::default(),
             invitations: Mutex::default(),
             recovery,
             changing: Arc::default(),
@@ -263,11 +266,12 @@ impl Server {
         let _ = shared.flush_sessions().await;
         let kept = shared.keep_counted().await;
         let denials = shared.keep_counted_denials().await;
+        let guesses = shared.keep_counted_guesses().await;
         let noted = shared.note_stopped().await;
         let records = Arc::clone(&shared.records);
         // Waits for the reader of standard error, for a second at most: nothing else is left to do.
         let _ = tokio::task::spawn_blocking(move || records.finish()).await;
-        kept.and(denials).and(noted)
+        kept.and(denials).and(guesses).and(noted)
     }
 }
 

@@ -131,6 +131,8 @@ impl Passkeys {
         if person != session.person {
             return Err(Error::Ceremony);
         }
+        // A ceremony lives for minutes; the proof is asked for when the passkey comes.
+        session.require(Method::Recovery, FRESH)?;
         let passkey = self.registered(act, random, answer, &state)?;
         let mut found = store::read(snapshot, person)?;
         if found.keys.len() >= MOST {

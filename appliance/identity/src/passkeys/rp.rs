@@ -8,12 +8,12 @@ use crate::{Error, people};
 
 const KEY: &str = "rp";
 
-/// The portal's host of the last start, and the one before it with the time of the change, milliseconds since 1970, while there are
-/// passkeys from before that.
+/// The portal's host of the last start, and those before it, each with the time of its end, milliseconds since 1970, the oldest first:
+/// as long as there are passkeys from then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct RpId {
     host: String,
-    before: Option<(String, i64)>,
+    before: Vec<(String, i64)>,
 }
 
 impl Record for RpId {
@@ -21,7 +21,7 @@ impl Record for RpId {
     const VERSION: u16 = 1;
 }
 
-/// Keeps the portal's host of this start. Tells the earlier one if there are passkeys that were made before the change: they
+/// Keeps the portal's host of this start. Tells an earlier one, the last of them, if there are passkeys that were made under it: they
 /// are worth nothing under this one.
 ///
 /// # Errors
@@ -33,16 +33,26 @@ pub fn moved(
     now: i64,
 ) -> Result<Option<String>, Error> {
     let found = snapshot.find::<RpId>(KEY)?;
-    let before = match &found {
-        None => None,
-        Some(found) if found.host == host => found.before.clone(),
-        Some(found) => Some((found.host.clone(), now)),
+    let mut before = match &found {
+        None => Vec::new(),
+        Some(found) => found.before.clone(),
     };
-    let before = match before {
-        Some((earlier, until)) if any_made_before(snapshot, until)? => Some((earlier, until)),
-        _ => None,
+    if let Some(found) = found.as_ref().filter(|found| found.host != host) {
+        before.push((found.host.clone(), now));
+    }
+    let made = if before.is_empty() {
+        Vec::new()
+    } else {
+        made(snapshot)?
     };
-    let earlier = before.as_ref().map(|(earlier, _)| earlier.clone());
+    let mut since = i64::MIN;
+    before.retain(|(_, until)| {
+        let then = since..*until;
+        since = *until;
+        made.iter().any(|made| then.contains(made))
+    });
+    let lost = before.iter().rev().find(|(earlier, _)| earlier != host);
+    let lost = lost.map(|(earlier, _)| earlier.clone());
     let kept = RpId {
         host: host.to_owned(),
         before,
@@ -50,15 +60,15 @@ pub fn moved(
     if found.as_ref() != Some(&kept) {
         batch.put(KEY, &kept)?;
     }
-    Ok(earlier)
+    Ok(lost)
 }
 
-fn any_made_before(snapshot: &Snapshot, time: i64) -> Result<bool, Error> {
+/// When each passkey was made.
+fn made(snapshot: &Snapshot) -> Result<Vec<i64>, Error> {
+    let mut made = Vec::new();
     for person in people::list(snapshot)? {
         let found = store::read(snapshot, person.id)?;
-        if found.keys.iter().any(|key| key.made < time) {
-            return Ok(true);
-        }
+        made.extend(found.keys.iter().map(|key| key.made));
     }
-    Ok(false)
+    Ok(made)
 }

@@ -126,6 +126,19 @@ impl All {
         all.any(|session| session.portal.is_none() && session.id == id)
     }
 
+    /// Counts the use of a site session as one of the portal session that it hangs on.
+    pub(super) fn touch_portals(&self) {
+        for (_, session) in self.iter().filter(|(_, session)| session.portal.is_some()) {
+            let keys = self.by_person.get(&session.person).into_iter().flatten();
+            let mut all = keys.filter_map(|key| self.by_token.get(key));
+            let portal =
+                all.find(|other| other.portal.is_none() && Some(other.id) == session.portal);
+            if let Some(portal) = portal {
+                portal.touch(session.used());
+            }
+        }
+    }
+
     /// Site sessions whose portal session is not here.
     pub(super) fn orphans(&self) -> Vec<Keyed> {
         let alone = |session: &Session| {

@@ -323,10 +323,16 @@ impl Sessions {
     /// [`Sessions::flushed`].
     ///
     /// # Errors
-    /// [`Error::Store`] if a record cannot be encoded.
-    pub fn flush(&self, batch: &mut Batch, now: Moment) -> Result<Flushed, Error> {
+    /// [`Error::Store`] if the store cannot be read or a record not be encoded.
+    pub fn flush(
+        &self,
+        snapshot: &Snapshot,
+        batch: &mut Batch,
+        now: Moment,
+    ) -> Result<Flushed, Error> {
         let millis = self.millis(now);
         let mut all = self.write();
+        all.touch_portals();
         for key in all.over(millis) {
             all.remove(&key, true);
         }
@@ -336,7 +342,9 @@ impl Sessions {
         }
         let mut used = Vec::new();
         for (key, session) in all.iter() {
-            if session.is_due() {
+            // Without a row it is older than the snapshot knows, or its end is committed and was never heard of here: it stays
+            // until it is over, and holds up no other.
+            if session.is_due() && snapshot.contains(Stored::TABLE, key)? {
                 // One that was ended in between must not come back by this.
                 batch.expect_present(Stored::TABLE, key);
                 batch.put(key, &Stored::of(session, now, millis))?;

@@ -131,6 +131,7 @@ async fn dispatch(call: &Call<'_>, route: Route, body: Incoming) -> Answer {
             };
             let permit = policy.decide::<UseAccount>(who, Portal, &channel)?;
             let body = guard::pass(call, body).await?;
+            signed.still()?;
             account::answer(permit, call, signed, route, &body).await
         }
         Route::Admin(route) => {
@@ -139,6 +140,7 @@ async fn dispatch(call: &Call<'_>, route: Route, body: Incoming) -> Answer {
             };
             let permit = policy.decide::<ManagePeople<Portal>>(who, Portal, &channel)?;
             let body = guard::pass(call, body).await?;
+            signed.still()?;
             admin::answer(permit, call, signed, route, &body).await
         }
         Route::Api(path) => api::answer(call, path, body).await,
@@ -205,6 +207,14 @@ pub(crate) fn json(value: &serde_json::Value) -> Response<Body> {
 }
 
 impl Signed {
+    /// Refuses if the session was ended while the body was on its way.
+    fn still(&self) -> Result<(), Rejection> {
+        match self.session.has_ended() {
+            true => Err(Rejection::SignedOut),
+            false => Ok(()),
+        }
+    }
+
     /// Sets the portal's cookie.
     pub(crate) fn set(response: &mut Response<Body>, token: &Token) -> Result<(), Rejection> {
         cookie::set(response, cookie::PORTAL, &token.to_text())
@@ -218,6 +228,16 @@ pub(crate) fn is_script(parts: &Parts) -> bool {
     kind.trim()
         .to_ascii_lowercase()
         .starts_with("application/json")
+}
+
+/// Whether a browser says that what it sends is no act of ours: it comes from another page, or asks for the end of a hand-over
+/// otherwise than a window does. Neither is let through to anything that can be guessed ([`guard`], [`hand_over`]).
+pub(crate) fn is_foreign(parts: &Parts) -> bool {
+    let field = |name: &str| parts.headers.get(name).map(HeaderValue::as_bytes);
+    match parts.method {
+        Method::POST => field("sec-fetch-site").is_some_and(|site| site != b"same-origin"),
+        _ => field("sec-fetch-mode").is_some_and(|mode| mode != b"navigate"),
+    }
 }
 
 /// Whether a window goes there, as far as the browser says.

@@ -1,5 +1,8 @@
 //! What comes of a proof: a session, or a refusal that is counted and recorded. Either takes one commit.
 
+use std::sync::{Arc, OnceLock, PoisonError};
+
+use holdfast_audit::{Actor, Kind, Outcome};
 use holdfast_identity::limits::Tried;
 use holdfast_identity::sessions::{Method, New, Pending};
 use holdfast_identity::{Act, Error, PersonId, people};
@@ -8,8 +11,10 @@ use http::Response;
 
 use super::{Answer, Call, Signed};
 use crate::body::Body;
+use crate::enrolment::refusals::{Keep, PERIOD, Refusals};
 use crate::identity::{Kernel, stranger};
 use crate::rejection::Rejection;
+use crate::server::Shared;
 
 /// A proof that someone gives here.
 pub(super) struct Try<'a> {
@@ -19,6 +24,8 @@ pub(super) struct Try<'a> {
     pub(super) tried: Option<Tried<'a>>,
     /// Of whom it is, as far as there is such a person.
     pub(super) whose: Option<PersonId>,
+    /// Whether its refusal has an event of its own, once that is asked.
+    whole: OnceLock<bool>,
 }
 
 impl<'a> Try<'a> {
@@ -28,15 +35,22 @@ impl<'a> Try<'a> {
     /// [`Rejection::TooMany`] if it has to wait.
     pub(super) fn count(call: &Call<'_>, tried: Option<Tried<'a>>) -> Result<Self, Rejection> {
         let act = call.shared.act_of(stranger(call.peer), call.context);
+        let one = Self::of(act, tried, None);
         if let Some(tried) = tried {
             let failures = &call.shared.identity.failures;
-            failures.count(call.peer, tried, act.now.monotonic)?;
+            failures.count(call.peer, tried, one.act.now.monotonic)?;
         }
-        Ok(Self {
+        Ok(one)
+    }
+
+    /// One that is counted elsewhere.
+    pub(super) fn of(act: Act, tried: Option<Tried<'a>>, whose: Option<PersonId>) -> Self {
+        Self {
             act,
             tried,
-            whose: None,
-        })
+            whose,
+            whole: OnceLock::new(),
+        }
     }
 
     /// Takes it back, where nobody has looked at it.
@@ -115,7 +129,9 @@ impl<'a> Try<'a> {
         match error {
             Error::Refused | Error::Ceremony => {
                 *batch = Batch::new();
-                self.act.refused(batch, self.whose)?;
+                if *self.whole.get_or_init(|| call.shared.keeps_guess()) {
+                    self.act.refused(batch, self.whose)?;
+                }
             }
             // It is in the batch already.
             Error::Recorded => {}
@@ -129,6 +145,38 @@ impl<'a> Try<'a> {
             failures.failed(batch, &self.act, call.peer, tried)?;
         }
         Ok(error)
+    }
+}
+
+impl Shared {
+    /// Whether a proof that proved nothing is kept as an event of its own: ten a minute, whoever they come from. Otherwise it is
+    /// counted, so that strangers cannot fill the disk.
+    fn keeps_guess(self: &Arc<Self>) -> bool {
+        let keep = self.guesses().note(self.clock.monotonic());
+        if keep == Keep::Count {
+            let shared = Arc::clone(self);
+            tokio::spawn(async move {
+                tokio::time::sleep(PERIOD).await;
+                // A store that takes no writes tells so at the next request too.
+                let _ = shared.keep_counted_guesses().await;
+            });
+        }
+        keep == Keep::Whole
+    }
+
+    /// Keeps the number of those that were only counted, if there are any.
+    pub(crate) async fn keep_counted_guesses(&self) -> Result<(), crate::Error> {
+        let counted = self.guesses().take();
+        if counted == 0 {
+            return Ok(());
+        }
+        let (counted, refused) = (format!("{counted} more"), Outcome::Refused);
+        let event = self.event(Kind::SignInRefused, Actor::Machine, &counted, refused);
+        self.keep(&event).await
+    }
+
+    fn guesses(&self) -> std::sync::MutexGuard<'_, Refusals> {
+        self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -41,11 +41,8 @@ pub(super) async fn answer(call: &Call<'_>, form: &Form) -> Answer {
     let signed = call.signed.as_ref().ok_or(Rejection::SignedOut)?;
     signed.session.require(Method::Passkey, FRESH)?;
     let person = signed.session.person;
-    let one = Try {
-        act: shared.act_of(actor(&signed.session), call.context),
-        tried: Some(Tried::Generator(person)),
-        whose: Some(person),
-    };
+    let act = shared.act_of(actor(&signed.session), call.context);
+    let one = Try::of(act, Some(Tried::Generator(person)), Some(person));
     let (act, token, method) = (&one.act, &signed.token, Method::PasskeyTotp);
     let pending = one.change(call, |snapshot, batch| {
         totp::check(snapshot, batch, act, &Kernel, person, form.get("code"))?;

@@ -63,6 +63,54 @@ fn a_recovery_code_that_is_wrong_leaves_one_record_whether_the_name_is_known_or_
     assert_eq!(refused, [false, true, false, true], "{events:?}");
 }
 
+#[test]
+fn proofs_that_prove_nothing_cannot_fill_the_disk() {
+    let (mut appliance, _) = super::appliance(&["member"]);
+    let mut client = Client::new(&appliance);
+    let body = json!({ "id": "A".repeat(22), "answer": {}, "next": "/" });
+    let token = client.token();
+    let (url, fields) = (client.portal("/sign-in/finish"), client.script_of(&token));
+    for _ in 0..40 {
+        let answer = client.send("POST", &url, &fields, body.to_string().as_bytes());
+        assert_eq!(answer.status, 403, "{}", answer.text());
+    }
+    for name in 0..10 {
+        recover(&mut client, &format!("nobody {name}"));
+    }
+    appliance.stop();
+    let events = crate::machine::events(&appliance);
+    let refused = events.iter().filter(|one| one.kind == Kind::SignInRefused);
+    let refused: Vec<_> = refused.map(|one| one.resource.as_str()).collect();
+    assert!(refused.len() <= 11, "{refused:?}");
+    assert_eq!(refused.last(), Some(&"40 more"), "{refused:?}");
+}
+
+#[test]
+fn what_foreign_pages_send_takes_no_sign_in_from_the_people_behind_an_address() {
+    let (appliance, codes) = super::appliance(&["member"]);
+    let mut ann = Person::joined(&appliance, "Ann", &codes[0]);
+    ann.sign_out();
+    let mut client = Client::new(&appliance);
+    let (begin, redeem) = (
+        client.portal("/sign-in/begin"),
+        client.site("/.holdfast/redeem?code=x"),
+    );
+    let foreign = "Origin: https://foreign.example\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n";
+    for _ in 0..70 {
+        let answer = client.send("POST", &begin, foreign, b"{}");
+        assert_eq!(answer.status, 403, "{}", answer.text());
+        assert_eq!(client.send("GET", &redeem, foreign, b"").status, 303);
+    }
+    assert_eq!(ann.sign_in("/account"), "/account");
+    goes_in_as(&mut ann);
+}
+
+fn goes_in_as(ann: &mut Person) {
+    let url = ann.client.site("/members/");
+    let (at, page) = ann.client.arrive(&url);
+    assert_eq!((at, page.status), (url, 200), "{}", page.text());
+}
+
 /// The one text between two others.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     let rest = text.split(before).nth(1).unwrap();

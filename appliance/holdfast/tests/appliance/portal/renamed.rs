@@ -39,6 +39,10 @@ fn another_name_of_the_portal_is_told_while_there_are_passkeys_of_the_earlier_on
     assert!(warned(&appliance));
     rename(&mut appliance, other, other);
     assert!(warned(&appliance), "at each start");
+    rename(&mut appliance, other, name);
+    assert!(!warned(&appliance), "they are good again");
+    rename(&mut appliance, name, other);
+    assert!(warned(&appliance));
     ok(&appliance.holdfast(&["user", "delete", "Ann", "--yes", "Ann"]));
     rename(&mut appliance, other, other);
     assert!(!warned(&appliance), "they are gone");

@@ -60,6 +60,34 @@ fn end(ann: &mut Person, which: &str) -> crate::web::Answer {
 }
 
 #[test]
+fn an_act_whose_session_is_ended_while_its_body_comes_is_not_done() {
+    let (appliance, codes) = super::appliance(&["member"]);
+    let mut ann = Person::joined(&appliance, "Ann", &codes[0]);
+    let token = ann.client.token();
+    let (head, body) = ann.client.form_of(&token, &[]);
+    let url = ann.client.portal("/account/codes");
+    let request = ann.client.request("POST", &url, &head, body.as_bytes());
+    let (most, last) = request.split_at(request.len() - 1);
+    for ended in [false, true] {
+        let mut held = connect(appliance.address(), browser(&[b"http/1.1"]));
+        held.write_all(most).unwrap();
+        held.flush().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        if ended {
+            assert_eq!(ann.sign_out().status, 303);
+        }
+        held.write_all(last).unwrap();
+        let answer = crate::web::Answer::parse(&crate::web::read_to_end(&mut held));
+        assert_eq!(
+            answer.status,
+            if ended { 401 } else { 200 },
+            "{}",
+            answer.text()
+        );
+    }
+}
+
+#[test]
 fn a_session_that_is_ended_elsewhere_is_dead_at_the_next_request() {
     let (appliance, codes) = super::appliance(&["member", "member"]);
     let mut ann = Person::joined(&appliance, "Ann", &codes[0]);

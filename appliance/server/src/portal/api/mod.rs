@@ -86,6 +86,7 @@ async fn before(
     body: Incoming,
 ) -> Result<Bytes, Rejection> {
     let body = guard::pass_program(call, operation.takes.is_some(), body).await?;
+    signed.still()?;
     if operation.fresh {
         fresh(signed)?;
     }
