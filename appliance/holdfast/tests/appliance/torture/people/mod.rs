@@ -9,6 +9,7 @@ mod choice;
 mod events;
 mod judge;
 mod proofs;
+mod script;
 mod seen;
 mod state;
 mod tests;
