@@ -218,6 +218,8 @@ fn stored_otherwise(appliance: &Appliance, state: &State) {
     told(check(twice), "events of people instead of");
     let other = wrong(state, |state| state.events[3].more = "admin");
     told(check(other), "not there: [\"SignedIn");
+    let ended = wrong(state, |state| state.member_mut(ANN).sessions.clear());
+    told(check(ended), "sessions are stored");
     let there = "a record in people is there: true";
     let kept = wrong(state, |state| state.deleted.push(ANN.to_owned()));
     told(check(kept), there);
