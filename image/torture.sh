@@ -3,7 +3,7 @@ usage() {
   cat <<'HELP'
 nix run .#torture -- [OPTIONS]
 
-Runs the real program under mixed operations (push, activate, roll back, enrol, revoke, new keys), kills it at random moments,
+Runs the real program under mixed operations (push, activate, roll back, enrol, revoke, new keys, people), kills it at random moments,
 also while it starts, and looks whether all that was answered is there, whole. One seed is one appliance that dies at least three
 times; a seed takes some two seconds of one processor.
 

@@ -2,7 +2,8 @@
 
 use data_encoding::HEXLOWER;
 use holdfast_audit::{Event, Kind, Outcome};
-use holdfast_store::{Snapshot, Table};
+use holdfast_store::{Record, Snapshot, Table};
+use serde::{Deserialize, Serialize};
 
 use super::People;
 use super::state::{Expected, State};
@@ -36,6 +37,15 @@ const PERSONAL: [Table; 6] = [
 const EACH: usize = 3;
 const NAMES: Table = Table::hashed("person-names");
 const OWNERS: Table = Table::hashed("passkey-owners");
+
+/// A stored session, of which nothing is read.
+#[derive(Serialize, Deserialize)]
+struct Session;
+
+impl Record for Session {
+    const TABLE: Table = Table::plain("sessions");
+    const VERSION: u16 = 1;
+}
 
 /// Every act has its event, no event is of an act that is not there, and who was deleted has left no record.
 pub fn events(events: &[(u64, Event)], snapshot: &Snapshot, people: &People) -> Result<(), String> {
@@ -79,6 +89,12 @@ fn records(snapshot: &Snapshot, state: &State) -> Result<(), String> {
             )),
         }
     };
+    let sessions = snapshot.all::<Session>();
+    let sessions = sessions.map_err(|error| error.to_string())?.count();
+    let live: usize = state.members.iter().map(|one| one.sessions.len()).sum();
+    if sessions != live {
+        return Err(format!("{sessions} sessions are stored, and {live} live"));
+    }
     let number = |name: &String| HEXLOWER.decode(state.ids[name].as_bytes()).unwrap();
     for name in &state.deleted {
         for table in PERSONAL {

@@ -9,6 +9,7 @@ mod choice;
 mod events;
 mod judge;
 mod proofs;
+mod script;
 mod seen;
 mod state;
 mod tests;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use super::operations::Operations;
 use super::random::Random;
 use crate::appliance::Appliance;
+use crate::portal::account::step;
 use act::{Act, By, Own};
 use browser::{Key, Not};
 pub use events::events;
@@ -91,7 +93,10 @@ impl People {
             let who = "Ann".to_owned();
             must(appliance, &mut self.state, &Act::Own { who, act })?;
         }
-        Ok(())
+        let secret = self.state.member("Ann").begun.clone().unwrap_or_default();
+        let (who, step) = ("Ann".to_owned(), step());
+        let act = Own::Confirm { secret, step };
+        must(appliance, &mut self.state, &Act::Own { who, act })
     }
 }
 

@@ -2,126 +2,48 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::act::{Act, By, Own};
-use super::browser::Key;
 use super::judge::judge;
+use super::script::{ANN, BOB, script};
 use super::seen::Seen;
-use super::state::{ADMIN, State};
+use super::state::{Member, State};
 use super::{People, events, must, proofs};
 use crate::appliance::Appliance;
+use crate::device::Device;
 use crate::portal::account::step;
 use crate::torture::judge::stored;
 use crate::torture::random::Random;
 
-const ANN: &str = "Ann";
-const BOB: &str = "Bob";
-
-type Next<'a> = Box<dyn Fn(&State) -> Act + 'a>;
-
-fn invite<'a>(by: By, name: &'static str, role: &'static str) -> Next<'a> {
-    Box::new(move |_| Act::Invite {
-        by,
-        name: name.to_owned(),
-        role,
-    })
-}
-
-fn join<'a>(appliance: &'a Appliance, invite: &'static str, name: &'static str) -> Next<'a> {
-    Box::new(move |_| Act::Join {
-        invite: invite.to_owned(),
-        name: name.to_owned(),
-        key: Arc::new(Key::new(appliance, format!("passkey of {name}"))),
-    })
-}
-
-fn own<'a>(act: impl Fn(&State) -> Own + 'a) -> Next<'a> {
-    Box::new(move |state| Act::Own {
-        who: ANN.to_owned(),
-        act: act(state),
-    })
-}
-
-fn of(name: &'static str, act: impl Fn(String, &State) -> Act + 'static) -> Next<'static> {
-    Box::new(move |state| act(name.to_owned(), state))
-}
-
-/// Each act once at least; at the end there is something of everything.
-fn script(appliance: &Appliance) -> Vec<Next<'_>> {
-    let (device, admin) = (By::Device, By::Admin);
-    let second = Arc::new(Key::new(appliance, "second".to_owned()));
-    let first = |state: &State| Arc::clone(&state.member(ANN).keys[0]);
-    let sign_in = move |who, state: &State| Act::SignIn {
-        who,
-        key: first(state),
-    };
-    let secret = |state: &State| state.member(ANN).begun.clone().unwrap();
-    let roles = |who, _: &State| Act::Roles {
-        who,
-        roles: vec!["visitor"],
-    };
-    let recover = |who: String, state: &State| {
-        let code = state.member(&who).codes[3].clone().unwrap();
-        Act::Recover { who, code }
-    };
-    let end = move |who, _: &State| Act::End {
-        by: device,
-        who,
-        which: 0,
-    };
-    let all = move |who, _: &State| Act::EndAll { by: admin, who };
-    let disable = move |who, _: &State| Act::Disable { by: device, who };
-    let enable = move |who, _: &State| Act::Enable { by: admin, who };
-    let delete = move |who, _: &State| Act::Delete { by: device, who };
-    let withdraw = move |name, _: &State| Act::Withdraw { by: device, name };
-    vec![
-        invite(device, "first", "admin"),
-        join(appliance, "first", ADMIN),
-        invite(admin, "second", "member"),
-        invite(device, "third", "member"),
-        invite(device, "fourth", "member"),
-        invite(device, "fifth", "member"),
-        of("fourth", withdraw),
-        join(appliance, "second", ANN),
-        join(appliance, "third", BOB),
-        of(BOB, disable),
-        of(BOB, enable),
-        of(BOB, delete),
-        own(move |_| Own::AddKey(Arc::clone(&second))),
-        own(move |state| Own::StepUp(first(state))),
-        own(move |state| Own::RemoveKey(first(state))),
-        own(|_| Own::MakeCodes),
-        of(ANN, recover),
-        own(|_| Own::SetUp),
-        own(move |state| Own::Confirm {
-            secret: secret(state),
-            step: step(),
-        }),
-        own(|_| Own::RemoveGenerator),
-        own(|_| Own::SetUp),
-        own(move |state| Own::Confirm {
-            secret: secret(state),
-            step: step(),
-        }),
-        own(|state| {
-            let generator = state.member(ANN).generator.clone().unwrap();
-            Own::SecondFactor {
-                secret: generator.secret,
-                step: step() + 1,
-            }
-        }),
-        of(ANN, sign_in),
-        of(ANN, end),
-        of(ANN, roles),
-        of(ANN, sign_in),
-        own(|_| Own::SignOut),
-        of(ANN, sign_in),
-        of(ANN, all),
-        of(ANN, sign_in),
-    ]
-}
-
 fn appliance() -> Appliance {
     Appliance::start().enrolled()
+}
+
+/// The number of the last commit.
+fn commit(appliance: &Appliance) -> u64 {
+    let answer = Device::enrolled(appliance).get("/v1/store/checkpoint");
+    let answer: Value = serde_json::from_slice(&answer.body).unwrap();
+    answer["commit"].as_u64().unwrap()
+}
+
+/// So none can be cut in two.
+#[test]
+fn an_act_on_people_is_one_commit() {
+    let (appliance, mut state) = (appliance(), State::default());
+    for act in script(&appliance) {
+        let act = act(&state);
+        // After one, the table of keys is given new ones meanwhile.
+        if matches!(act, Act::Delete { .. }) {
+            continue;
+        }
+        let before = commit(&appliance);
+        must(&appliance, &mut state, &act).unwrap();
+        // Whoever has joined is signed in after that.
+        let joins = matches!(act, Act::Join { .. });
+        let commits = commit(&appliance) - before;
+        assert_eq!(commits, 1 + u64::from(joins), "{}", act.name());
+    }
 }
 
 /// What the judge is told of people with one thing wrong.
@@ -169,9 +91,7 @@ fn whatever_is_wrong_of_people_is_told() {
 fn listed(appliance: &Appliance, state: &State) {
     let mut seen = Seen::look(appliance).unwrap();
     seen.fits(state).unwrap();
-    let ann = |change: &dyn Fn(&mut super::state::Member)| {
-        wrong(state, |state| change(state.member_mut(ANN)))
-    };
+    let ann = |change: &dyn Fn(&mut Member)| wrong(state, |state| change(state.member_mut(ANN)));
     for (change, text) in [
         (ann(&|ann| ann.roles = vec!["member"]), "people are"),
         (ann(&|ann| ann.enabled = false), "people are"),
@@ -298,6 +218,8 @@ fn stored_otherwise(appliance: &Appliance, state: &State) {
     told(check(twice), "events of people instead of");
     let other = wrong(state, |state| state.events[3].more = "admin");
     told(check(other), "not there: [\"SignedIn");
+    let ended = wrong(state, |state| state.member_mut(ANN).sessions.clear());
+    told(check(ended), "sessions are stored");
     let there = "a record in people is there: true";
     let kept = wrong(state, |state| state.deleted.push(ANN.to_owned()));
     told(check(kept), there);
