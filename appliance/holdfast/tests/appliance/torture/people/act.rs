@@ -145,31 +145,31 @@ impl Act {
             }
             Self::Own { who, act } => act.send(appliance, who, before, after)?,
             Self::Roles { who, roles } => {
-                let path = asker.person(who, "/roles");
+                let path = asker.person(who, "/roles")?;
                 asker.admin("PUT", &path, Some(&json!({ "roles": roles })))?;
             }
             Self::Enable { by, who } | Self::Disable { by, who } => {
                 let enabled = matches!(self, Self::Enable { .. });
                 let word = if enabled { "enable" } else { "disable" };
                 let body = json!({ "enabled": enabled });
-                let path = asker.person(who, "/enabled");
+                let path = asker.person(who, "/enabled")?;
                 asker.governs(*by, &["user", word, who], "PUT", &path, Some(&body))?;
             }
             Self::Delete { by, who } => {
                 let words = ["user", "delete", who, "--yes", who];
-                asker.governs(*by, &words, "DELETE", &asker.person(who, ""), None)?;
+                asker.governs(*by, &words, "DELETE", &asker.person(who, "")?, None)?;
             }
             Self::End { by, who, which } => {
                 let browser = before.member(who).sessions[*which].browser.as_ref();
                 let session = browser.unwrap().session()?;
                 let session = session.ok_or(Not::Refused(401, "it is dead".to_owned()))?;
                 let id = session["session"].as_str().unwrap();
-                let path = asker.person(who, &format!("/sessions/{id}"));
+                let path = asker.person(who, &format!("/sessions/{id}"))?;
                 let words = ["user", "revoke", who, "--session", id];
                 asker.governs(*by, &words, "DELETE", &path, None)?;
             }
             Self::EndAll { by, who } => {
-                let path = asker.person(who, "/sessions");
+                let path = asker.person(who, "/sessions")?;
                 asker.governs(*by, &["user", "revoke", who], "DELETE", &path, None)?;
             }
         }
@@ -258,8 +258,10 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    fn person(&self, who: &str, rest: &str) -> String {
-        format!("/api/v1/people/{}{rest}", self.before.ids[who])
+    /// Where someone is. Whose number was not told any more has joined as the appliance died.
+    fn person(&self, who: &str, rest: &str) -> Did<String> {
+        let id = self.before.ids.get(who).ok_or(Not::Answered)?;
+        Ok(format!("/api/v1/people/{id}{rest}"))
     }
 
     fn governs(
