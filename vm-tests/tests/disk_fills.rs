@@ -134,11 +134,13 @@ fn filled(small: &Small, keep: u32) -> (Machine, Device, u32, Vec<Page>) {
     device.run(&["device", "revoke", "other"], "");
     let shut_out = other.start(&["status"]).wait_with_output().unwrap();
     assert!(!shut_out.status.success(), "a revoked device is let in");
-    // Still refused, and nothing of it is half there.
-    let (again, _) = small.fill(&device, refused);
-    assert_eq!(again, refused);
+    // Still refused, and nothing of it is half there. What the refused push had sent is kept for a while, so with a little
+    // room that came back meanwhile that one may fit; the next does not.
+    let (again, more) = small.fill(&device, refused);
+    assert!(again <= refused + 1, "{again} after {refused}");
+    let live = if more.is_empty() { live } else { more };
     assert_served(&machine, &live);
-    (machine, device, refused, live)
+    (machine, device, again, live)
 }
 
 #[test]
